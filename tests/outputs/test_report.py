@@ -1,0 +1,200 @@
+"""report.html and metrics.json, of good, odd, empty and hostile runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.outputs.fake_run import JOB, LEAKAGE, NOTES, SEED_TEXT, SOURCES, fake_run
+from textsynth.outputs.report import duration, write_report
+
+HOSTILE = {
+    "age": 3, "sex": "</style><b>", "specialty": "<script>alert(1)</script>", "complaint": "x" * 5000,
+    "finding": "\u202eturned", "diagnosis": '"><img src=http://x/y onerror=z>', "treatment": "$\\frac{$ {{ 7 * 7 }}",
+    "note": "</p></article><script>alert(2)</script><!-- {% raw %} \u202e " + "y" * 5000,
+}  # fmt: skip
+VOID = {"meta", "br", "img", "use", "path"}
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page; a tag left open or closed twice is a failure."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open[-1:] != ["style"]:
+            self.text += data
+
+
+def report(folder: Path, *args: Any, **meta: Any) -> Page:
+    with fake_run(folder, *args, **meta) as store:
+        path = write_report(store, folder)
+    assert path == folder / "report.html"
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def test_verdict_comes_first_and_in_words(tmp_path: Path) -> None:
+    text = " ".join(report(tmp_path).text.split())
+    assert text.index("40 of 40 records accepted") < text.index("What this vouches for")
+    assert "From 80 written (50% yield) in 3 min 12 s." in text
+    assert "32 were refused: 8 as nearly a repeat of an accepted record, 8 as copying a run of words" in text
+    assert "8 more passed every filter but were not needed." in text
+    assert "has not ended" not in text
+
+
+def test_claims_say_what_alpha_means_and_what_is_not_promised(tmp_path: Path) -> None:
+    text = report(tmp_path, sources=SOURCES | {"age": "copied"}).text
+    assert "refused with probability at most 0.05 (alpha), averaged over the draw of the calibration set" in text
+    assert "split conformal over 19 genuine records" in text
+    assert "more than 14 words in a row with a seed. This is a policy that alpha does not cover" in text
+    assert "its recall is not measured here" in text
+    assert "Differential privacy: a model that is shown seeds as examples gives none" in text
+    assert "copied from seed rows, and the gate does not judge them: age." in text
+    assert "copied from a seed" in text
+
+
+def test_twenty_records_from_the_whole_run_with_their_evidence(tmp_path: Path) -> None:
+    page = report(tmp_path)
+    shown = re.findall(r"(r\d{7}): scores and lineage", page.text)
+    assert len(shown) == 20 == page.tags.count("article")
+    assert (shown[0], shown[-1]) == ("r0000000", "r0000075")
+    assert NOTES[0]["note"] in page.text
+    assert '"prompt_hash": "22dd"' in page.text
+
+
+def test_numbers_stand_in_metrics_json_too(tmp_path: Path) -> None:
+    report(tmp_path)
+    found = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    assert (found["accepted"], found["yield_rate"], found["status"]) == (40, 0.5, "done")
+    assert found["leakage"]["gate"]["p_value"] == 0.05
+
+
+def test_charts_draw_the_gate_beside_genuine_records(tmp_path: Path) -> None:
+    page = report(tmp_path)
+    assert page.tags.count("svg") == page.tags.count("figure") == 7
+    genuine = [value for tag, name, value in page.attributes if tag == "path" and "var(--genuine)" in value]
+    assert len(genuine) == 4
+    assert not [value for _, name, value in page.attributes if name == "style" and re.search("#0[1-6]0", value)]
+
+
+def test_same_run_same_bytes(tmp_path: Path) -> None:
+    files = []
+    for name in ("a", "b"):
+        report(tmp_path / name)
+        files.append([(tmp_path / name / file).read_bytes() for file in ("report.html", "metrics.json")])
+    assert files[0] == files[1]
+
+
+def test_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
+    page = report(tmp_path)
+    assert ("meta", "http-equiv", "Content-Security-Policy") in page.attributes
+    policy = next(value for tag, name, value in page.attributes if name == "content" and "default-src" in value)
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+    assert {"script", "link", "iframe", "img", "object"}.isdisjoint(page.tags)
+    linked = [value for _, name, value in page.attributes if name in ("href", "src", "xlink:href")]
+    assert all(value.startswith("#") for value in linked)
+
+
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    evil = "</title><script>alert(3)</script>"
+    page = report(
+        tmp_path, 20, ("accepted",), [HOSTILE], job_name=evil, shortfall=[evil], status="short",
+        job=JOB | {"rng": evil}, seeds={evil: 1}, versions={evil: evil}, sources=SOURCES | {"sex": "written"},
+    )  # fmt: skip
+    assert {"script", "img", "b"}.isdisjoint(page.tags)
+    assert page.tags.count("style") == 1
+    assert page.tags.count("article") == 20
+    for value in HOSTILE.values():
+        assert str(value) in page.text
+
+
+def test_page_holds_no_seed_text(tmp_path: Path) -> None:
+    assert SEED_TEXT not in report(tmp_path).text
+    assert SEED_TEXT not in (tmp_path / "metrics.json").read_text(encoding="utf-8")
+
+
+def test_refused_records_are_not_shown(tmp_path: Path) -> None:
+    notes = [NOTES[0] | {"note": f"text number {at}", "complaint": f"complaint {at}"} for at in range(2)]
+    page = report(tmp_path, 2, ("accepted", "copied_span"), notes)
+    assert "text number 0" in page.text and "complaint 0" in page.text
+    assert "text number 1" not in page.text and "complaint 1" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        ("running", "This run has not ended"),
+        ("interrupted", "This run was interrupted and can be resumed"),
+        ("failed", "This run was stopped by a fault"),
+        ("short", "This run ended short of its target"),
+    ],
+)
+def test_an_unfinished_run_says_so(tmp_path: Path, status: str, says: str) -> None:
+    text = report(tmp_path, 30, status=status, shortfall=["25 records are missing."]).text
+    assert says in text
+    assert "25 records are missing." in text
+
+
+def test_a_run_without_anything(tmp_path: Path) -> None:
+    nothing = dict.fromkeys(("job", "sources", "engine", "schema", "hashes", "versions", "seeds", "elapsed"))
+    page = report(tmp_path, 0, status="running", evidence={}, **nothing)
+    assert "No record is complete yet." in page.text
+    assert "No record was accepted yet." in page.text
+    assert "there was no leakage gate" in page.text
+    assert page.tags.count("svg") == 0
+
+
+def test_a_run_that_stopped_before_the_gate_was_calibrated_claims_nothing_of_it(tmp_path: Path) -> None:
+    empty = {"center": {}, "spread": {}, "calibration_scores": [], "calibration_raw": {}, "calibration_records": 0}
+    for number, evidence in enumerate(({}, {"leakage": LEAKAGE | empty})):
+        text = report(tmp_path / str(number), 0, status="failed", evidence=evidence).text
+        assert "the leakage gate has not judged any record yet" in text
+        assert "refused with probability" not in text
+
+
+def test_no_record_accepted(tmp_path: Path) -> None:
+    page = report(tmp_path, 4, ("schema_mismatch",), status="short")
+    assert "0 of 40 records accepted" in page.text
+    assert "No record was accepted." in page.text
+
+
+def test_a_run_without_engine_or_gate(tmp_path: Path) -> None:
+    sources = dict.fromkeys(SOURCES, "sampled")
+    text = report(tmp_path, engine=None, evidence={}, sources=sources, job=JOB | {"filters": [{"type": "schema"}]}).text
+    assert "From 80 drawn" in text
+    assert "there was no leakage gate" in text
+    assert "drawing values from seeds gives none" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (192, "3 min 12 s"), (7384, "2 h 3 min")]
+)
+def test_durations_are_for_readers(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -1,0 +1,89 @@
+"""What can be wrong with a job that only shows beside its schema and seeds, and what a user should know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from textsynth.errors import Faults, InputError
+from textsynth.filters.leakage import smallest_alpha
+from textsynth.inputs.schemas import schema_faults
+from textsynth.inputs.seeds import SeedSet
+from textsynth.job import DiversitySpec, Job, LeakageSpec, RulesSpec, SchemaSpec, nearest
+from textsynth.models import check_name
+from textsynth.similarity.encoder import TextEncoder
+
+
+def check_names(job: Job, properties: Mapping[str, Any]) -> None:
+    """Every field that the job names is in the record schema."""
+    known = ", ".join(list(properties)[:20])
+    places = [("seeds.columns", n) for n in job.seeds.columns] + [("seeds.cut", n) for n in job.seeds.cut]
+    for number, spec in enumerate(job.filters):
+        places += [(f"filters[{number}].on", n) for n in getattr(spec, "on", None) or []]
+    faults = [
+        f"{job.place}: {place}: {name} is not in the record schema. {nearest(name, properties)}Fields there: {known}."
+        for place, name in places if name not in properties
+    ]
+    faults += [
+        f"{job.place}: attributes.{name} is also a field of the record. Give it another name."
+        for name in job.attributes if name in properties
+    ]
+    if faults:
+        raise InputError(faults)
+
+def check_encoders(job: Job) -> None:
+    """The encoders that filters name can be opened."""
+    faults = Faults()
+    for number, spec in enumerate(job.filters):
+        if isinstance(spec, LeakageSpec | DiversitySpec) and job.steps:
+            faults.attempt(check_name, spec.encoder, f"{job.place}: filters[{number}].encoder")
+            faults.attempt(TextEncoder.check_installed, f"{job.place}: filters[{number}]")
+    faults.raise_any()
+
+def check_rules(job: Job) -> None:
+    """Rules are JSON Schemas."""
+    found = [
+        fault for number, spec in enumerate(job.filters) if isinstance(spec, RulesSpec)
+        for fault in schema_faults(spec.rules, f"{job.place}: filters[{number}].rules")
+    ]
+    if found:
+        raise InputError(found)
+
+def check_filters(job: Job, properties: Mapping[str, Any], seeds: SeedSet) -> None:
+    """Each filter can do what it is asked with these fields and seeds."""
+    faults = []
+    written = [n for n in properties if n not in job.fields or job.fields[n].source == "written"]
+    for number, spec in enumerate(job.filters):
+        place = f"{job.place}: filters[{number}]"
+        if isinstance(spec, SchemaSpec) and number:
+            faults.append(f"{place} is the schema filter. It always comes first: move it up or leave it out.")
+        if isinstance(spec, LeakageSpec):
+            least = smallest_alpha(
+                len(seeds.one_a_cluster(seeds.holdout)), len({seeds.cluster[s.id] for s in seeds.shown})
+            )
+            if spec.alpha < least:
+                faults.append(f"{place}.alpha is {spec.alpha}, but these seeds resolve no less than {least:.3g}. "
+                              f"Give more seeds, or an alpha from {least:.3g} up.")
+        if isinstance(spec, DiversitySpec) and not (spec.on or written):
+            faults.append(f"{place} compares written text, and no field is written. Remove it, or name fields with on.")
+    if faults:
+        raise InputError(faults)
+
+def notes_on(job: Job, seeds: SeedSet, examples: Sequence[tuple[int, int]]) -> list[str]:
+    """Sentences that a user should read before a run; `examples` are how many each step asks for and how many fit."""
+    counts, notes = seeds.counts, []
+    said = {"dropped_missing": "miss a field that is drawn from", "dropped_repeat": "repeat another exactly",
+            "dropped_same_group": f"share their {job.seeds.one_per} with another", "not_in_sample": "are beyond the limit"}
+    dropped = [f"{counts[key]} {what}" for key, what in said.items() if counts.get(key)]
+    left_out = f" ({', '.join(dropped)})" if dropped else ""
+    notes.append(f"seeds: {counts['read']} rows read{left_out}; {counts['shown']} shown, {counts['holdout']} held out.")
+    for number, (asked, able) in enumerate(examples):
+        if asked > able:
+            notes.append(f"step {number}: {asked} examples are asked for, {able} seeds have what it writes.")
+    if not any(isinstance(spec, LeakageSpec) for spec in job.filters):
+        notes.append("there is no leakage filter: nothing is said about copies of the seeds.")
+    texts = [t for s in seeds.shown[:200] for t in s.data.values() if isinstance(t, str)]
+    odd = sum(not t.isascii() for t in texts)
+    if texts and odd > len(texts) / 2:
+        notes.append("most seeds do not look like English; the embedded encoder minilm-l6 is English only.")
+    return notes

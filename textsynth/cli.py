@@ -1,0 +1,260 @@
+"""The commands. The only place that prints: data and paths to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from textsynth.errors import InputError, TextsynthError
+from textsynth.terminal import bar, progress, say
+
+if TYPE_CHECKING:
+    from textsynth.job import Job
+    from textsynth.progress import Result
+    from textsynth.prepare import Prepared
+
+app = typer.Typer(
+    help="Synthetic text and records from your own examples, on a local LLM, with gates that can be believed.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="A job file (YAML).", show_default=False)]
+RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.", show_default=False)]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The run folder; one of the same job goes on.", show_default=False)]
+
+
+def main() -> NoReturn:
+    """Run the command line; faults become sentences on stderr and an exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except TextsynthError as error:
+        say(str(error))
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    except Exception as error:  # click's own: a wrong option, a missing argument
+        if not hasattr(error, "format_message"):
+            raise
+        say(f"textsynth: {error.format_message()} Try --help.")  # type: ignore[attr-defined]
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from textsynth import __version__
+
+        print(f"textsynth {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Options of all commands."""
+
+
+@app.command()
+def init(
+    names: Annotated[list[str], typer.Argument(metavar="[RECIPE] DIR", help="A recipe's name and a new folder.", show_default=False)],
+    seeds: Annotated[str | None, typer.Option(metavar="FILE", help="Your own data instead of a recipe.", show_default=False)] = None,
+    target: Annotated[int, typer.Option(help="Records wanted, with --seeds.", min=1)] = 100,
+) -> None:
+    """Write a ready job: from a recipe (clinical_note, instruction), or inferred from your own data."""
+    from textsynth.inputs.starter import copy_recipe, recipe_names, start_from_seeds
+
+    wanted = 1 if seeds else 2
+    if len(names) != wanted:
+        use = "textsynth init --seeds FILE DIR" if seeds else "textsynth init RECIPE DIR"
+        raise InputError(f"init: {len(names)} names given. Use: {use}. Recipes: {', '.join(recipe_names())}.")
+    folder = Path(names[-1])
+    files = start_from_seeds(seeds, folder, target) if seeds else copy_recipe(names[0], folder)
+    for file in files:
+        print(file)
+    say(f"Next: textsynth check {folder / 'job.yaml'}, then textsynth run {folder / 'job.yaml'} --out {folder / 'run'}")
+
+
+@app.command()
+def check(job: JobFile) -> None:
+    """List every fault of a job, and show one rendered prompt. Calls no model."""
+    from textsynth.filters.leakage import smallest_alpha
+    from textsynth.decide import planned_request
+
+    prepared = _prepare(job)
+    seeds = prepared.seeds
+    least = smallest_alpha(len(seeds.one_a_cluster(seeds.holdout)), len({seeds.cluster[s.id] for s in seeds.shown}))
+    request = planned_request(prepared)
+    if request is not None:
+        print(f"The first request (of step 1 of {len(prepared.steps)}; an answer takes at most "
+              f"{request.sampling['max_tokens']} tokens):\n")
+        for message in request.messages:
+            print(f"[{message['role']}]\n{message['content']}\n")
+    print("fields: " + ", ".join(f"{name} {source}" for name, source in prepared.sources.items()))
+    print(f"The smallest leakage alpha that these seeds resolve: {least:.3g}")
+    print(f"{job}: no faults.")
+
+
+@app.command()
+def preview(
+    job: JobFile, count: Annotated[int, typer.Option("-n", help="Records to make.", min=1, max=1000)] = 5
+) -> None:
+    """Make a few records and show them with their verdicts. Writes nothing."""
+    from textsynth.decide import preview_job
+
+    prepared = _prepare(job, fetch=True)
+    with progress() as show:
+        found = preview_job(prepared, count, show)
+    for record, verdicts in found:
+        last = verdicts[-1]
+        print(_pretty(record.fields))
+        print("accepted" if last.accepted else f"refused by {last.filter}: {last.reason}", _numbers(last.scores), "\n")
+
+
+@app.command()
+def run(job: JobFile, out: Out) -> None:
+    """Run a job, or go on with it where it stopped."""
+    from textsynth.pipeline import run_prepared
+
+    prepared = _prepare(job, fetch=True)
+    say(f"writing to {out}; Ctrl-C stops, the same command goes on")
+    with progress() as show:
+        result = _resumable(lambda: run_prepared(prepared, out, show), f"textsynth run {job} --out {out}")
+    _end(result)
+
+
+@app.command(name="filter")
+def filter_command(
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="Records (jsonl, csv, parquet), or a run folder.", show_default=False)],
+    job: Annotated[Path, typer.Option("--job", metavar="JOB", help="The job whose schema, seeds and filters decide.", show_default=False)],
+    out: Out,
+) -> None:
+    """Let a job's filters decide over records made elsewhere, or over a run again. Asks no model to write."""
+    from textsynth.decide import filter_records
+
+    prepared = _prepare(job, fetch=True, writes=False)
+    with progress() as show:
+        result = _resumable(lambda: filter_records(prepared, source, out, show), f"textsynth filter {source} --job {job} --out {out}")
+    _end(result)
+
+
+@app.command()
+def report(folder: RunFolder) -> None:
+    """Write report.html and metrics.json again, from a finished or unfinished run."""
+    from textsynth.outputs.report import write_report
+    from textsynth.outputs.store import Store
+
+    with Store(folder, write=False) as store:
+        print(write_report(store, folder))
+
+
+@app.command()
+def export(
+    folder: RunFolder,
+    format: Annotated[str, typer.Option("--format", metavar="F", help="jsonl, csv, parquet or dataset.")] = "jsonl",
+    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="A new file or folder.", show_default=False)] = Path(),
+    force: Annotated[bool, typer.Option(help="Write over what is there.")] = False,
+) -> None:
+    """Export the accepted records of a run."""
+    from textsynth.outputs.export import export as export_run
+    from textsynth.outputs.store import Store
+
+    if out == Path():
+        raise InputError("export: --out is missing. Give a new file or folder.")
+    with Store(folder, write=False) as store:
+        export_run(store, format, out, force=force)
+    print(out)
+
+
+@app.command()
+def show(
+    folder: RunFolder,
+    record_id: Annotated[str, typer.Argument(metavar="ID", help="A record's id, such as r0000012.", show_default=False)],
+    with_seeds: Annotated[bool, typer.Option("--with-seeds", help="Show the seeds' text in prompts.")] = False,
+) -> None:
+    """Show one record's whole life: prompt, answers, verdicts. Seeds are masked."""
+    from textsynth.outputs.show import life_of
+    from textsynth.outputs.store import Store
+
+    with Store(folder, write=False) as store:
+        print(life_of(store, record_id, with_seeds))
+
+
+@app.command()
+def models() -> None:
+    """List the embedded models: name, size, license, where from, whether fetched."""
+    from textsynth.models import EMBEDDED, is_fetched
+
+    for model in EMBEDDED.values():
+        state = "fetched" if is_fetched(model.name) else "not fetched"
+        print(f"{model.name}\t{model.size_mb} MB\t{model.license}\t{model.wheel}=={model.version}\t{state}\n    {model.description}")
+
+
+def _prepare(path: Path, fetch: bool = False, writes: bool = True) -> Prepared:
+    from textsynth.job import load_job
+    from textsynth.prepare import models_of, prepare
+
+    job = load_job(path)
+    if fetch:
+        prepare(job, check_only=True)  # all faults first: nobody waits for a download to hear of a typing error
+        _fetch(job, models_of(job, writes))
+    prepared = prepare(job)
+    for note in prepared.notes:
+        say(note)
+    return prepared
+
+
+def _fetch(job: Job, names: list[str]) -> None:
+    from textsynth.models import EMBEDDED
+    from textsynth.models import fetch as fetch_model
+    from textsynth.prepare import fetched
+
+    for name in names:
+        if name in EMBEDDED and not fetched(name):
+            say(f"fetching {name} ({EMBEDDED[name].size_mb} MB, once) as the wheel {EMBEDDED[name].wheel}")
+            with bar(name) as advance:
+                fetch_model(name, advance)
+
+
+def _resumable(work: Callable[[], Result], again: str) -> Result:
+    from textsynth.errors import RunError
+
+    try:
+        return work()
+    except KeyboardInterrupt:
+        say(f"\nStopped; nothing is lost. Go on with: {again}")
+        raise
+    except RunError:
+        say(f"The run stopped; nothing committed is lost. Go on with: {again}")
+        raise
+
+
+def _end(result: Result) -> NoReturn:
+    refused = ", ".join(f"{count} {reason}" for reason, count in sorted(result.counts.items(), key=lambda x: -x[1]))
+    say(f"accepted {result.accepted} of {result.target}; refused: {refused or 'none'}")
+    for sentence in result.shortfall:
+        say(sentence)
+    print(f"records  {result.folder / 'accepted.jsonl'}")
+    print(f"report   {result.folder / 'report.html'}")
+    raise typer.Exit(0 if result.done else 1)
+
+
+def _pretty(value: Any) -> str:
+    import json
+
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _numbers(scores: Any) -> str:
+    return ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k}: {v}" for k, v in scores.items())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Beside a run: the filters alone over records made elsewhere, a preview, the first request."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from textsynth.errors import InputError
+from textsynth.folder import begin, finish
+from textsynth.inputs.readers import read_rows
+from textsynth.outputs.store import Store
+from textsynth.pipeline import Run, run_prepared
+from textsynth.prepare import Prepared
+from textsynth.progress import Progress, Result
+from textsynth.records import Record, Request, Verdict
+from textsynth.rounds import Draft, Round, Writer
+
+Show = Callable[[Progress], None]
+
+
+def filter_records(prepared: Prepared, source: str, out: Path, on_progress: Show | None = None) -> Result:
+    """Decide over the records of a file or of another run with this job's filters.
+
+    Records keep their order. From a run folder they keep their ids and stored vectors, so nothing is encoded again.
+
+    Raises:
+        InputError: the source cannot be read or the folder holds something else.
+    """
+    old = Store(Path(source), write=False) if (Path(source) / "run.db").is_file() else None
+    first = next(_records(prepared, source, old), None)
+    if first is None:
+        raise InputError(f"filter: {source} holds no records. Give a file of records, or a run folder.")
+    with begin(prepared, out, {"input": source}) as store:
+        if old is not None:
+            store.add_vectors({row["key"]: row["vector"] for row in old.rows("SELECT key, vector FROM features")})
+        run = _FilterRun(prepared, store, on_progress or (lambda progress: None), _records(prepared, source, old))
+        run.go()
+        run.keep_evidence()
+        finish(store, "done", run.progress.seconds, [])
+        accepted, completed = run.progress.accepted, run.progress.completed
+        return Result(out, accepted, accepted, {**run.progress.rejected, "of": completed}, [])
+
+
+def preview_job(
+    prepared: Prepared, count: int, on_progress: Show | None = None
+) -> list[tuple[Record, list[Verdict]]]:
+    """Make `count` records and judge them, in a folder that is gone afterwards."""
+    plan = prepared.job.plan.model_copy(update={"target": count, "round": count, "max_requests": 10 * count})
+    job = prepared.job.model_copy(update={"plan": plan})
+    small = replace(prepared, job=job, planner=replace(prepared.planner, job=job))
+    with tempfile.TemporaryDirectory() as folder:
+        run_prepared(small, Path(folder) / "run", on_progress)
+        with Store(Path(folder) / "run", write=False) as store:
+            found = [(_record(row), [_verdict(v) for v in store.verdicts(row["id"])]) for row in store.records()]
+    return found[:count]
+
+
+def planned_request(prepared: Prepared) -> Request | None:
+    """The first request that a run would make; None where no field is written."""
+    writer = Writer(prepared)
+    return writer.request(writer.plan(0, 0, 1).drafts[0]) if prepared.steps else None
+
+
+class _FilterRun(Run):
+    """A run whose rounds come from a file of records instead of a plan."""
+
+    def __init__(self, prepared: Prepared, store: Store, report: Show, records: Iterator[Record]) -> None:
+        super().__init__(prepared, store, report)
+        self.progress.target = 2**62
+        self._records = records
+
+    def go(self) -> None:
+        """Judge every record; rounds that are closed already are passed over."""
+        self._resume()
+        next(islice(self._records, sum(r.planned for r in self.results), None), None) if self.results else None
+        self.open.clear()
+        number = len(self.results)
+        while batch := list(islice(self._records, self.prepared.job.plan.round)):
+            first = sum(r.planned for r in self.results)
+            self.store.open_round(number, first, len(batch))
+            drafts = [Draft(replace(record, round=number), done=True) for record in batch]
+            self._close(Round(number, first, drafts))
+            number += 1
+
+
+def _records(prepared: Prepared, source: str, old: Store | None) -> Iterator[Record]:
+    if old is not None:
+        yield from (_record(row) for row in old.records() if row["fields"] is not None)
+        return
+    for number, row in enumerate(read_rows(source, Path(), "filter")):
+        fields = {name: _typed(value, prepared.properties.get(name, {})) for name, value in row.items()}
+        yield Record(f"r{number:07d}", 0, {}, fields, lineage={"source": Path(source).name, "row": number + 1})
+
+
+def _typed(value: Any, schema: Mapping[str, Any]) -> Any:
+    """A csv cell as the type that the schema asks for, where it is one."""
+    kinds = schema.get("type", "string")
+    if not isinstance(value, str) or "string" in kinds:
+        return value
+    for kind, convert in (("integer", int), ("number", float)):
+        if kind in kinds:
+            try:
+                return convert(value)
+            except ValueError:
+                continue
+    return value
+
+
+def _record(row: Mapping[str, Any]) -> Record:
+    return Record(row["id"], row["round"], row["attributes"], row["fields"], row["working"], row["lineage"])
+
+
+def _verdict(row: Mapping[str, Any]) -> Verdict:
+    return Verdict(row["filter"], bool(row["accepted"]), row["reason"], row["scores"], row["neighbor_id"])

@@ -1,0 +1,165 @@
+"""A key-value cache whose rows come and go, and an attention that reads a shared prefix once for all its rows.
+
+The requests of a block differ only in their last turn. What comes before it is computed once, kept once, and every
+row that has it attends to the same tensor: one matrix product for all rows instead of one copy a row (as in
+Juravsky et al., "Hydragen: High-Throughput LLM Inference with Shared Prefixes", 2024). Rows are kept dense: rows
+0..n-1 are alive, so a step never computes a finished one. Everything goes through transformers' own cache and
+attention interfaces, so it works for any causal LM with softmax attention.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface, Cache
+
+from textsynth.errors import EngineError
+
+_GROW = 128  # positions by which row buffers grow
+_names = itertools.count()
+
+
+@dataclass(eq=False)
+class Prefix:
+    """Keys and values of tokens that come before several requests; per layer [kv heads, length, head size]."""
+
+    length: int
+    keys: list[Tensor]
+    values: list[Tensor]
+
+
+class RowCache(Cache):
+    """Keys and values of up to `rows` sequences, each behind a Prefix. Hand `name` to the model as its attention.
+
+    Call one of `begin_prefix`, `begin_join` and `begin_step` before each forward of the model.
+    """
+
+    def __init__(self, rows: int, device: torch.device) -> None:
+        super().__init__(layers=[])
+        self.rows, self.device = rows, device
+        self.alive = 0
+        self.prefixes: list[Prefix] = []  # of each alive row
+        self.lengths = torch.zeros(rows, dtype=torch.long, device=device)  # own positions of each row
+        self.name = f"textsynth_rows_{next(_names)}"
+        self._keys: list[Tensor] = []
+        self._values: list[Tensor] = []
+        self._new_prefix: Prefix | None = None
+        self._joining: slice | None = None
+        self._groups: list[tuple[Prefix | None, Any]] = []  # a prefix and the rows of this pass that have it
+        self._own_at = self.lengths[:0, None]  # [rows, tokens]: own position of each token of this pass
+        AttentionInterface.register(self.name, self._attend)
+
+    def begin_prefix(self, length: int) -> Prefix:
+        """The next forward computes a new prefix of `length` tokens, from nothing."""
+        self._new_prefix = Prefix(length, [], [])
+        self._groups = [(None, slice(None))]
+        self._own_at = torch.arange(length, device=self.device)[None]
+        return self._new_prefix
+
+    def begin_join(self, prefixes: Sequence[Prefix], lengths: Sequence[int]) -> Tensor:
+        """The next forward computes the own tokens of new rows, padded on the right; returns their positions."""
+        self._new_prefix, first = None, self.alive
+        self.alive += len(lengths)
+        self.prefixes += prefixes
+        self._joining = slice(first, self.alive)
+        self.lengths[self._joining] = torch.tensor(lengths, device=self.device)
+        return self._begin(prefixes, torch.arange(max(lengths), device=self.device).expand(len(lengths), -1))
+
+    def begin_step(self) -> Tensor:
+        """The next forward adds one token to every alive row; returns their positions [alive, 1]."""
+        self._new_prefix = self._joining = None
+        positions = self._begin(self.prefixes, self.lengths[: self.alive, None].clone())
+        self.lengths[: self.alive] += 1
+        return positions
+
+    def _begin(self, prefixes: Sequence[Prefix], own_at: Tensor) -> Tensor:
+        self._own_at = own_at
+        rows: dict[Prefix, list[int]] = {}
+        for row, prefix in enumerate(prefixes):
+            rows.setdefault(prefix, []).append(row)
+        self._groups = [(prefix, slice(None) if len(rows) == 1 else at) for prefix, at in rows.items()]
+        return own_at + torch.tensor([p.length for p in prefixes], device=self.device)[:, None]
+
+    @torch.inference_mode()
+    def remove(self, row: int) -> int:
+        """Drop a row; the last alive row takes its place. Returns that row's old number."""
+        last = self.alive - 1
+        if row != last:
+            for buffer in (*self._keys, *self._values):
+                buffer[row] = buffer[last]
+            self.lengths[row] = self.lengths[last]
+            self.prefixes[row] = self.prefixes[last]
+        self.prefixes.pop()
+        self.alive = last
+        return last
+
+    def update(self, keys: Tensor, values: Tensor, layer: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """Take one layer's new keys and values [rows, kv heads, tokens, head size]; return what the rows own."""
+        if self._new_prefix is not None:
+            self._new_prefix.keys.append(keys[0].contiguous())
+            self._new_prefix.values.append(values[0].contiguous())
+            return keys, values
+        width = int(self._own_at.max()) + 1
+        own = [self._keep(self._keys, layer, keys, width), self._keep(self._values, layer, values, width)]
+        return (keys, values) if self._joining else (own[0], own[1])
+
+    def _keep(self, buffers: list[Tensor], layer: int, new: Tensor, width: int) -> Tensor:
+        """Write this pass's tokens into a layer's buffer, growing it as needed; returns all own positions."""
+        have = buffers[layer].shape[2] if layer < len(buffers) else 0
+        if width > have:
+            grown = new.new_zeros(self.rows, new.shape[1], -(-width // _GROW) * _GROW, new.shape[3])
+            if have:
+                grown[:, :, :have] = buffers[layer]
+            buffers[layer : layer + 1] = [grown]
+        if self._joining:
+            buffers[layer][self._joining, :, : new.shape[2]] = new
+        else:
+            buffers[layer][torch.arange(self.alive, device=self.device), :, self._own_at[:, 0]] = new[:, :, 0]
+        return buffers[layer][: self.alive, :, :width]
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Always 0: positions are passed to the model, and masks are made here."""
+        return 0
+
+    def _attend(
+        self, module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None,
+        scaling: float | None = None, softcap: float | None = None, sliding_window: int | None = None, **kwargs: Any,
+    ) -> tuple[Tensor, None]:
+        """Attention of query [rows, heads, tokens, size] over each row's prefix and own tokens."""
+        if kwargs.get("s_aux") is not None:
+            raise EngineError("engine transformers: this model's attention has sinks. Use engine vllm or openai.")
+        rows, heads, count, size = query.shape
+        query = query.reshape(rows, key.shape[1], -1, size) * (size**-0.5 if scaling is None else scaling)
+        repeat = heads // key.shape[1]
+        out = query.new_empty(*query.shape[:3], value.shape[-1])
+        for prefix, at in self._groups:
+            scores = query[at] @ key[at].transpose(-1, -2)
+            own_at = self._own_at[at].repeat(1, repeat)[:, None, :, None]  # [rows, 1, repeat * tokens, 1]
+            gap = own_at - torch.arange(key.shape[2], device=self.device)
+            hidden = (gap < 0) if sliding_window is None else (gap < 0) | (gap >= sliding_window)
+            if prefix is not None and prefix.length:
+                layer = int(module.layer_idx)  # type: ignore[arg-type]
+                scores = torch.cat([_over_rows(query[at], prefix.keys[layer].transpose(-1, -2)), scores], -1)
+                gap = own_at + prefix.length - torch.arange(prefix.length, device=self.device)
+                far = torch.zeros_like(gap, dtype=torch.bool) if sliding_window is None else gap >= sliding_window
+                hidden = torch.cat([far, hidden], -1)
+            if softcap is not None:
+                scores = torch.tanh(scores / softcap) * softcap
+            weights = scores.float().masked_fill_(hidden, float("-inf")).softmax(-1).to(value.dtype)
+            own = weights[..., weights.shape[-1] - key.shape[2] :] @ value[at]
+            if prefix is not None and prefix.length:
+                own = own + _over_rows(weights[..., : prefix.length], prefix.values[layer])
+            out[at] = own
+        return out.reshape(rows, heads, count, -1).transpose(1, 2), None
+
+
+def _over_rows(rows: Tensor, shared: Tensor) -> Tensor:
+    """`rows @ shared` of [rows, kv heads, m, a] and [kv heads, a, b], as one product a head for all rows."""
+    n, heads, m, _ = rows.shape
+    product = rows.transpose(0, 1).reshape(heads, n * m, -1) @ shared
+    return product.reshape(heads, n, m, -1).transpose(0, 1)

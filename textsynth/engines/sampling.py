@@ -1,0 +1,116 @@
+"""One step of constrained sampling for a batch: grammar masks, transformers' own processors, a seed per request."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import llguidance.hf
+import llguidance.torch
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import (
+    LogitsProcessorList,
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from textsynth.records import Request
+
+
+@dataclass(eq=False)
+class Row:
+    """A request being decoded. `tokens` are the prompt's and the written ones; `start` is where the latter begin."""
+
+    request: Request
+    tokens: list[int]
+    start: int
+    matcher: llguidance.LLMatcher | None
+    rng: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.request.rng_seed)
+
+
+class Grammars:
+    """Compiled grammars of one tokenizer, one for each schema, copied for each request."""
+
+    def __init__(self, tokenizer: Any, vocabulary: int) -> None:
+        self._tokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=vocabulary)
+        self._executor = llguidance.LLExecutor(num_threads=max(1, os.cpu_count() or 1))
+        self._compiled: dict[str, llguidance.LLMatcher] = {}
+
+    def matcher(self, schema: Mapping[str, Any]) -> llguidance.LLMatcher:
+        """A fresh matcher; `is_error()` tells whether the schema has no grammar."""
+        key = json.dumps(schema)
+        if key not in self._compiled:
+            grammar = llguidance.LLMatcher.grammar_from_json_schema(key)
+            self._compiled[key] = llguidance.LLMatcher(self._tokenizer, grammar, log_level=0)
+        return self._compiled[key].deep_copy()
+
+    def fault(self, schema: Mapping[str, Any]) -> str:
+        """Why the schema has no grammar; empty when it has one."""
+        matcher = self.matcher(schema)
+        return str(matcher.get_error()).split("\n")[0] if matcher.is_error() else ""
+
+    def allowed(self, rows: Sequence[Row], vocabulary: int) -> Tensor:
+        """Which tokens each row may take next: bool [rows, vocabulary], on the CPU. Rows are filled in parallel."""
+        bits = torch.full((len(rows), -(-vocabulary // 32)), -1, dtype=torch.int32)
+        pairs = [(row.matcher, number) for number, row in enumerate(rows) if row.matcher is not None]
+        if pairs:
+            llguidance.torch.fill_next_token_bitmask_par(self._executor, pairs, bits)
+        unpacked = np.unpackbits(bits.numpy().view(np.uint8), axis=1, bitorder="little")
+        return torch.from_numpy(unpacked[:, :vocabulary]).bool()
+
+
+def choose(logits: Tensor, rows: Sequence[Row], grammars: Grammars) -> list[int]:
+    """The next token of each row from logits [rows, vocabulary].
+
+    The repetition penalty counts the prompt, as in transformers and vLLM. The order is penalty, grammar, temperature,
+    top-k, top-p, min-p. A row's randomness is its own, so that its answer does not hang on its neighbors' draws.
+    """
+    allowed = grammars.allowed(rows, logits.shape[1]).to(logits.device)
+    chosen = [0] * len(rows)
+    kinds: dict[str, list[int]] = {}
+    for number, row in enumerate(rows):
+        kinds.setdefault(json.dumps(dict(row.request.sampling), sort_keys=True), []).append(number)
+    for numbers in kinds.values():
+        some = slice(None) if len(kinds) == 1 else numbers
+        mine = [rows[n] for n in numbers]
+        for number, token in zip(numbers, _choose_alike(logits[some].float(), allowed[some], mine), strict=True):
+            chosen[number] = token
+    return chosen
+
+
+def _choose_alike(scores: Tensor, allowed: Tensor, rows: Sequence[Row]) -> list[int]:
+    sampling = rows[0].request.sampling
+    ids = _padded([row.tokens for row in rows], scores.device)
+    if (penalty := sampling.get("repetition_penalty")) not in (None, 1.0):
+        scores = RepetitionPenaltyLogitsProcessor(penalty)(ids, scores)  # type: ignore[arg-type]
+    scores = scores.masked_fill(~allowed, float("-inf"))
+    temperature = sampling.get("temperature", 1.0)
+    if temperature == 0:
+        return [int(token) for token in scores.argmax(-1)]
+    warpers = LogitsProcessorList([TemperatureLogitsWarper(float(temperature))])
+    for name, warper in (("top_k", TopKLogitsWarper), ("top_p", TopPLogitsWarper), ("min_p", MinPLogitsWarper)):
+        if sampling.get(name) is not None:
+            warpers.append(warper(sampling[name]))
+    reach = torch.softmax(warpers(ids, scores), -1).cumsum(-1)
+    draws = torch.tensor([[row.rng.random()] for row in rows], dtype=reach.dtype, device=reach.device)
+    picked = torch.searchsorted(reach, draws * reach[:, -1:], right=True)[:, 0]
+    last = (reach < reach[:, -1:]).sum(-1)  # the first index with the full sum: rounding may point past it
+    return [int(token) for token in torch.minimum(picked, last)]
+
+
+def _padded(rows: Sequence[list[int]], device: torch.device) -> Tensor:
+    """Token ids [rows, longest], short rows padded with a token of their own: no penalty counts one twice."""
+    width = max(map(len, rows))
+    return torch.tensor([row + row[-1:] * (width - len(row)) for row in rows], device=device)

@@ -1,0 +1,47 @@
+"""The seam that every filter has, and what filters know of the seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from textsynth.records import Record, Seed, Verdict
+
+
+class Filter(Protocol):
+    """Decides on one record at a time, in request order.
+
+    A record is checked by each filter in the job's order until one refuses; `remember` is called on every filter
+    once all have accepted, so that a record refused later never blocks another.
+    """
+
+    name: str
+
+    def prepare(self, records: Sequence[Record]) -> None:
+        """Compute vectors and signatures for a whole round, in bulk. The records have fields."""
+        ...
+
+    def check(self, record: Record) -> Verdict:
+        """Decide, without side effects."""
+        ...
+
+    def remember(self, record: Record) -> None:
+        """Take an accepted record into account for those that follow."""
+        ...
+
+    def evidence(self) -> Mapping[str, Any]:
+        """Numbers about the filter itself for the report: calibration, thresholds. Never a text."""
+        ...
+
+
+@dataclass(frozen=True)
+class References:
+    """The seeds that leakage is measured against and calibrated on.
+
+    `cluster` numbers near-duplicate clusters by seed id; `calibration` has one held-out seed a cluster.
+    """
+
+    shown: Sequence[Seed]
+    calibration: Sequence[Seed]
+    cluster: Mapping[str, int]

@@ -1,0 +1,1 @@
+"""WHAT TO ASK: seeds, record schemas, the plan and the prompts."""

@@ -1,0 +1,264 @@
+"""How long the values of a tightened schema may get: bounds for its leaves, and the tokens that a completion needs.
+
+A bound comes from the user's schema, else from the examples at the same place, else from the defaults below.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+SLACK = 1.25  # a bound taken from examples is this much above the longest of them
+STRING = 400  # characters of a string without bound or example
+SHORTEST_STRING = 24  # no bound taken from examples is below this
+ARRAY = 8  # items of an array without bound or example
+SHORTEST_ARRAY = 3
+MAP = 4  # entries of an object whose names are free
+NAME_REPEAT = 24  # most repetitions in the name of a property that the schema gives as a pattern
+NUMBER = 999_999  # largest magnitude of a number without bound or example
+SAFE_NUMBER = 10**15  # a bound beyond this bounds no digits worth having
+DECIMALS = 4  # most decimals of a number that is no multiple of anything
+BYTES_PER_CHARACTER = 4  # of UTF-8, in the worst case
+IMPOSED = "this maxLength is for decoding only"
+END_TOKENS = 8  # for the end-of-text token and what a chat template puts before it
+
+FORMATS = {
+    "date-time": 35, "time": 24, "date": 10, "duration": 24, "email": 64, "hostname": 64,
+    "ipv4": 15, "ipv6": 45, "uuid": 36, "uri": 100,
+}  # fmt: skip
+"""The formats that grammars know, all ASCII, with the longest text that we let them have."""
+
+
+class Impossible(Exception):
+    """No value fits a schema; the text says why, as a clause."""
+
+
+def string_form(plain: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> dict[str, Any]:
+    """The one string schema for all of `plain` at once, with a maxLength.
+
+    Raises:
+        Impossible: no string fits.
+    """
+    low = max((int(part["minLength"]) for part in plain if "minLength" in part), default=0)
+    high = min((int(part["maxLength"]) for part in plain if "maxLength" in part), default=None)
+    patterns = list(dict.fromkeys(str(part["pattern"]) for part in plain if "pattern" in part))
+    names = {str(part["format"]) for part in plain if part.get("format") in FORMATS}
+    imposed: dict[str, Any] = {}
+    if high is not None and low > high:
+        raise Impossible(f"minLength {low} is above maxLength {high}")
+    for pattern in patterns:
+        least, most = pattern_width(pattern)
+        if high is not None and least > high:
+            raise Impossible(f"a text that fits the pattern has {least} characters or more, and maxLength is {high}")
+        if most is not None and most < low:
+            raise Impossible(f"a text that fits the pattern has {most} characters at most, and minLength is {low}")
+        low = max(low, least)
+        high = most if high is None else high if most is None else min(high, most)
+    if high is None:
+        longest = max((len(value) for value in values if isinstance(value, str)), default=None)
+        high = max(FORMATS[name] for name in names) if names else STRING
+        if longest is not None:
+            high = max(SHORTEST_STRING, math.ceil(SLACK * longest))
+        high = max(high, math.ceil(SLACK * low))
+        imposed = {"$comment": IMPOSED}
+    form: dict[str, Any] = {"type": "string", "maxLength": high, **imposed}
+    if low:
+        form["minLength"] = low
+    if len(names) == 1:
+        form["format"] = names.pop()
+    usable = [pattern for pattern in patterns if is_regular(pattern)]
+    if usable:
+        form["pattern"] = usable[0]
+    if len(usable) > 1:
+        form["allOf"] = [{"pattern": pattern} for pattern in usable[1:]]
+    return form
+
+
+def pattern_width(pattern: str) -> tuple[int, int | None]:
+    """Fewest and most characters of a text that a pattern matches; (0, None) where that cannot be told.
+
+    The most is told only for a pattern that is anchored at both ends.
+    """
+    parser = importlib.import_module("re._parser")  # the widths that Python's own regex compiler works with
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parsed = parser.parse(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return 0, None
+    least, most = parsed.getwidth()
+    ends = [str(parsed[i]) for i in (0, -1)] if len(parsed) else []
+    anchored = ends == ["(AT, AT_BEGINNING)", "(AT, AT_END)"]
+    return int(least), int(most) if anchored and most < STRING * 10 else None
+
+
+def is_regular(pattern: str) -> bool:
+    """Whether a grammar can hold a pattern: no look-around, word boundary or back-reference."""
+    bare = re.sub(r"\\[^bB1-9k]", "", pattern)
+    return re.search(r"\\[bB1-9k]|\(\?(<?[=!])|\(\?P=", bare) is None
+
+
+def bounded_name(pattern: str) -> str | None:
+    """A pattern for short names, each of which `pattern` matches too; None where we find none."""
+    if not is_regular(pattern):
+        return None
+    quantifier = r"\\.|\[(?:\\.|[^\]\\])*\]|([*+])\??|\{(\d+),\}\??"
+    short = re.sub(quantifier, lambda found: _repeat(found) or found[0], pattern)
+    tail = f"[A-Za-z0-9_]{{0,{NAME_REPEAT}}}$"
+    candidates = (short, short + tail, f"^{short}", f"^{short}$")
+    return next((one for one in candidates if pattern_width(one)[1] is not None), None)
+
+
+def _repeat(found: re.Match[str]) -> str | None:
+    """A quantifier without an end, given one."""
+    if found[1] or found[2]:
+        least = int(found[2] or (0 if found[1] == "*" else 1))
+        return f"{{{least},{least + NAME_REPEAT}}}"
+    return None
+
+
+def number_form(plain: Sequence[Mapping[str, Any]], values: Sequence[Any], integer: bool) -> dict[str, Any]:
+    """The one number schema for all of `plain` at once: bounded at both ends and in its decimals.
+
+    Raises:
+        Impossible: no number fits.
+    """
+    low, above = _limit(plain, "minimum", "exclusiveMinimum", max)
+    high, below = _limit(plain, "maximum", "exclusiveMaximum", min)
+    if low is not None and high is not None and (low > high or (low == high and (above or below))):
+        raise Impossible(f"no number is at least {_plain(low)} and at most {_plain(high)}")
+    step = _step(plain, integer)
+    low, high = _closed(low, high, [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)])
+    if step is None:
+        step = Fraction(1, 10 ** _decimals(high - low, values))
+    first = math.ceil(low / step) + (1 if above and low % step == 0 else 0)
+    last = math.floor(high / step) - (1 if below and high % step == 0 else 0)
+    if first > last:
+        raise Impossible(f"no multiple of {_plain(step)} lies between {_plain(low)} and {_plain(high)}")
+    form = {"type": "integer" if integer else "number", "minimum": _plain(first * step), "maximum": _plain(last * step)}
+    return form if integer and step == 1 else {**form, "multipleOf": _plain(step)}
+
+
+def _limit(plain: Sequence[Mapping[str, Any]], key: str, exclusive: str, tightest: Any) -> tuple[Fraction | None, bool]:
+    """The tightest of all bounds on one side, and whether it is itself left out."""
+    found: list[tuple[Fraction, bool]] = []
+    for part in plain:
+        if key in part:
+            found.append((_exact(part[key]), part.get(exclusive) is True))  # draft 4 has a flag beside the bound
+        if exclusive in part and not isinstance(part[exclusive], bool):
+            found.append((_exact(part[exclusive]), True))
+    if not found:
+        return None, False
+    limit = tightest(value for value, _ in found)
+    return limit, any(left_out for value, left_out in found if value == limit)
+
+
+def _step(plain: Sequence[Mapping[str, Any]], integer: bool) -> Fraction | None:
+    steps = [_exact(part["multipleOf"]) for part in plain if part.get("multipleOf")] + [Fraction(1)] * integer
+    if not steps:
+        return None
+    numerator = math.lcm(*(step.numerator for step in steps))
+    return Fraction(numerator, math.gcd(*(step.denominator for step in steps)))
+
+
+def _closed(low: Fraction | None, high: Fraction | None, seen: Sequence[float]) -> tuple[Fraction, Fraction]:
+    """Both ends of a range, those that are missing taken from the digits of the examples."""
+    low = None if low is not None and abs(low) > SAFE_NUMBER else low
+    high = None if high is not None and abs(high) > SAFE_NUMBER else high
+    seen = [value for value in seen if math.isfinite(value) and abs(value) <= SAFE_NUMBER]
+    reach = Fraction(10 ** len(str(math.floor(max(map(abs, seen))))) - 1 if seen else NUMBER)
+    if low is None:
+        positive = bool(seen) and min(seen) >= 0 and (high is None or high >= 0)
+        low = Fraction(0) if positive else min(-reach, high - reach if high is not None else -reach)
+    if high is None:
+        high = max(reach, low + reach)
+    return low, high
+
+
+def _decimals(span: Fraction, values: Sequence[Any]) -> int:
+    """Decimals for a number: as many as the examples have, and enough to divide its range in ten."""
+    seen = [-int(Decimal(repr(v)).as_tuple().exponent) for v in values if isinstance(v, float) and math.isfinite(v)]
+    wanted = min(DECIMALS, max(0, *seen)) if seen else 2
+    return max(wanted, 1 - math.floor(math.log10(span)) if 0 < span < 1 else 0)
+
+
+def _exact(number: float) -> Fraction:
+    return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
+
+
+def _plain(number: Fraction) -> int | float:
+    return int(number) if number.denominator == 1 else float(number)
+
+
+def imposed_bounds(tightened: Mapping[str, Any]) -> dict[str, int]:
+    """The top-level fields whose maxLength comes from us and not from the user: a text that fills it was cut off."""
+    found: dict[str, int] = {}
+    for whole in tightened.get("anyOf", [tightened]):
+        for name, form in whole.get("properties", {}).items():
+            for one in form.get("anyOf", [form]):
+                if one.get("$comment") == IMPOSED:
+                    found[name] = max(found.get(name, 0), one["maxLength"])
+    return found
+
+
+def token_bound(tightened: Mapping[str, Any]) -> tuple[int, str]:
+    """Tokens that a completion under a tightened schema never exceeds, and the field that takes most of them.
+
+    The worst case is one token for each UTF-8 byte of compact JSON.
+    """
+    size, field = _worst(tightened)
+    return size + END_TOKENS, field.lstrip(".")
+
+
+def _worst(form: Mapping[str, Any]) -> tuple[int, str]:
+    """Most bytes of a form's JSON, and the path of the leaf that takes most of them."""
+    if "enum" in form:
+        return max(json_bytes(value) for value in form["enum"]), ""
+    if "anyOf" in form:
+        return max(map(_worst, form["anyOf"]), key=lambda found: found[0])
+    if form["type"] == "object":
+        return _worst_object(form)
+    if form["type"] == "array":
+        items = [(f"[{i}]", *_worst(item)) for i, item in enumerate(form.get("prefixItems", ()))]
+        more = form["maxItems"] - len(items)
+        if more > 0:
+            size, path = _worst(form["items"])
+            items.append(("[]", more * (size + 1), path))
+        return _sum(items)
+    if form["type"] == "string":
+        return 2 + form["maxLength"] * (1 if "format" in form else BYTES_PER_CHARACTER), ""
+    if form["type"] in {"integer", "number"}:
+        decimals = -int(Decimal(str(form.get("multipleOf", 1))).as_tuple().exponent)
+        whole = max(len(str(math.floor(form["minimum"]))), len(str(math.ceil(form["maximum"]))))
+        return whole + (1 + decimals if decimals > 0 else 0), ""
+    return 5, ""  # true, false, null
+
+
+def _worst_object(form: Mapping[str, Any]) -> tuple[int, str]:
+    fields = [(f".{name}", json_bytes(name) + 1 + size, path)
+              for name, value in form.get("properties", {}).items() for size, path in [_worst(value)]]  # fmt: skip
+    for pattern, value in form.get("patternProperties", {}).items():
+        size, path = _worst(value)
+        width = 2 + BYTES_PER_CHARACTER * (pattern_width(pattern)[1] or 0)
+        fields.append((".*", form["maxProperties"] * (width + 2 + size), path))
+    return _sum(fields)
+
+
+def _sum(parts: Sequence[tuple[str, int, str]]) -> tuple[int, str]:
+    """Bytes of parts with their commas and brackets, and the path through the largest of them."""
+    if not parts:
+        return 2, ""
+    key, _, path = max(parts, key=lambda part: part[1])
+    return 1 + len(parts) + sum(size for _, size, _ in parts), key + path
+
+
+def json_bytes(value: Any) -> int:
+    """Bytes of a value as compact JSON in UTF-8."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))

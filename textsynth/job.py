@@ -1,0 +1,279 @@
+"""The job file as pydantic models: every key, its type, its default and what it means.
+
+Unknown keys are errors, and `load_job` lists every fault of a file at once. What needs the seeds, the schema or
+the prompts to be judged is checked in `pipeline.prepare`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from textsynth.errors import InputError
+from textsynth.records import canonical_json
+from textsynth.yaml12 import dump_yaml, load_yaml
+
+Weights = dict[str | int | float | bool, Annotated[float, Field(gt=0)]]
+Choices = Weights | Annotated[list[str | int | float | bool], Field(min_length=1)]
+
+
+class Spec(BaseModel):
+    """Base of all parts of a job: immutable, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class SeedsSpec(Spec):
+    path: str = Field(description="jsonl, csv or parquet (also .gz), a folder of .txt, or the name of a dataset")
+    columns: dict[str, str] = Field({}, description="record field: column of the data, where the names differ")
+    cut: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        {}, description="field: most characters kept, cut at the end of a sentence"
+    )
+    one_per: str | None = Field(None, description="column whose equal values mark copies of one thing; one row is kept")
+    limit: int | None = Field(None, ge=1, description="most seeds used, drawn at random with rng_seed")
+    holdout: float = Field(0.2, ge=0, lt=1, description="share of seeds never shown and never compared as a seed")
+    split: str = Field("train", description="which split of a dataset")
+    missing: list[str] = Field([""], description="texts that stand for a missing value, such as '?'")
+
+
+class FieldSpec(Spec):
+    source: Literal["written", "sampled", "copied"] = Field(
+        "written", description="the LLM writes it, it is drawn from a distribution, or taken from the seed row"
+    )
+    values: Choices | None = Field(None, description="sampled: a list of values, or value: weight; else the seeds' own")
+
+
+class Sampling(Spec):
+    temperature: float = Field(0.7, ge=0, le=5, description="0 always takes the likeliest token")
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=1)
+    min_p: float | None = Field(None, ge=0, le=1)
+    repetition_penalty: float | None = Field(None, gt=0, le=10)
+
+
+class StepSpec(Spec):
+    prompt: str = Field(description="a built-in prompt, or ./path.j2")
+    few_shot: int = Field(2, ge=0, le=64, description="how many seeds are shown as chat turns")
+    writes: list[str] | dict[str, dict[str, Any] | None] | None = Field(
+        None, description="fields that this step writes; a name with a schema of its own is a working field"
+    )
+    sampling: Sampling | None = Field(None, description="instead of the job's sampling")
+    retry: int = Field(1, ge=0, le=5, description="how often an invalid answer is shown its error and asked again")
+
+
+class PlanSpec(Spec):
+    target: int = Field(ge=1, description="how many accepted records are wanted")
+    max_requests: int | None = Field(None, ge=1, description="most requests in all (default: 4 a record of the target)")
+    round: int = Field(128, ge=1, le=100_000, description="records planned at a time")
+    few_shot_block: int = Field(32, ge=1, description="consecutive records that are shown the same seeds")
+
+
+class EngineSpec(Spec):
+    type: Literal["transformers", "scripted"] = Field("transformers", description="what runs the model")
+    model: str = Field("smollm2-135m", description="an embedded model, a local folder or a hub id")
+    options: dict[str, Any] = Field({}, description="transformers: dtype, batch, device; scripted: see its docstring")
+
+
+class SchemaSpec(Spec):
+    type: Literal["schema"]
+
+
+class RulesSpec(Spec):
+    type: Literal["rules"]
+    rules: dict[str, Any] = Field(description="a JSON Schema over all fields and working fields")
+
+
+class LeakageSpec(Spec):
+    type: Literal["leakage"]
+    alpha: float = Field(0.05, gt=0, lt=1, description="share of genuinely new records refused, such as 0.05")
+    max_span: int | None = Field(None, ge=1, description="refuse any longer run of tokens shared with a seed")
+    encoder: str = Field("minilm-l6", description="the sentence-transformers model that sees paraphrases")
+
+
+class DedupSpec(Spec):
+    type: Literal["dedup"]
+    near: float | None = Field(0.8, gt=0, le=1, description="Jaccard similarity that makes a near duplicate")
+    on: list[str] | None = Field(None, min_length=1, description="the fields compared (default: all)")
+
+
+class DiversitySpec(Spec):
+    type: Literal["diversity"]
+    max_similarity: float = Field(
+        0.95, gt=0, le=1, description="cosine to an accepted record, above which one is refused"
+    )
+    on: list[str] | None = Field(None, min_length=1, description="the fields compared (default: all written text)")
+    encoder: str = Field("minilm-l6", description="a sentence-transformers model")
+
+
+FilterSpec = Annotated[
+    SchemaSpec | RulesSpec | LeakageSpec | DedupSpec | DiversitySpec, Field(discriminator="type")
+]
+
+
+class Job(Spec):
+    """One job file. Paths in it are relative to the folder it lies in."""
+
+    seeds: SeedsSpec
+    record_schema: str = Field(description="a built-in schema, or ./path.json")
+    fields: dict[str, FieldSpec] = Field({}, description="where each field comes from (default: written)")
+    together: list[Annotated[list[str], Field(min_length=2)]] = Field(
+        [], description="groups of sampled fields that are drawn from one seed row"
+    )
+    attributes: dict[str, Choices] = Field({}, description="drawn for each record; they steer the prompt only")
+    steps: list[StepSpec] = Field([], description="prompts in a row; none where no field is written")
+    plan: PlanSpec
+    engine: EngineSpec = EngineSpec()
+    sampling: Sampling = Sampling()
+    filters: list[FilterSpec] = Field([SchemaSpec(type="schema")], description="in the order in which they decide")
+    rng_seed: int = Field(0, ge=0, description="every random choice of the run comes from it")
+
+    _path: Path = PrivateAttr(Path("job.yaml"))
+
+    @property
+    def path(self) -> Path:
+        """The file this job was read from; relative paths in the job start at its folder."""
+        return self._path
+
+    @property
+    def place(self) -> str:
+        """How messages name this job."""
+        return self._path.name
+
+
+def load_job(path: str | Path) -> Job:
+    """Read and check a job file.
+
+    Raises:
+        InputError: the file cannot be read, is not YAML, or has faults; all of them are listed.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file. Give the path of a job file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: the file cannot be read ({_short(error)}). Give a UTF-8 YAML file.") from None
+    return job_from(load_yaml(text, path.name), path)
+
+
+def job_from(data: Any, path: str | Path = "job.yaml") -> Job:
+    """Build a Job from plain values, as `load_job` does from a file; `path` is where relative paths start."""
+    path = Path(path)
+    if not isinstance(data, dict):
+        keys = ", ".join(Job.model_fields)
+        raise InputError(f"{path.name}: the job is {_show(data)}. Use a mapping with the keys {keys}.")
+    try:
+        job = Job.model_validate(data)
+    except ValidationError as error:
+        raise InputError([f"{path.name}: {fault}" for fault in _faults([dict(e) for e in error.errors()])]) from None
+    job._path = path
+    return job
+
+
+def dump_job(job: Job) -> str:
+    """The job as YAML, with every default written out."""
+    return dump_yaml(job.model_dump())
+
+
+def job_hash_data(job: Job) -> dict[str, Any]:
+    """The part of a job that makes it another run when it changes: all but target and budget."""
+    data = job.model_dump(mode="json")
+    for key in ("target", "max_requests"):
+        data["plan"].pop(key)
+    return data
+
+
+def builtin(kind: str, name: str, suffix: str) -> Path | None:
+    """The shipped file of a built-in prompt or schema, or None. `kind` is "prompts" or "schemas"."""
+    here = Path(__file__).resolve().parent
+    for folder in (here / kind, here.parent / kind):
+        if (folder / f"{name}{suffix}").is_file():
+            return folder / f"{name}{suffix}"
+    return None
+
+
+def builtin_names(kind: str, suffix: str) -> list[str]:
+    """Names of all built-in prompts or schemas."""
+    here = Path(__file__).resolve().parent
+    files: Iterable[Path] = (f for folder in (here / kind, here.parent / kind) for f in folder.glob(f"*{suffix}"))
+    return sorted({f.name.removesuffix(suffix) for f in files} - {"job"})
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`Did you mean X? ` for a misspelled name, or an empty string."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"Did you mean {close[0]}? " if close else ""
+
+
+def _show(value: Any) -> str:
+    text = value if isinstance(value, str) else canonical_json(value)
+    return (text if len(text) <= 60 else text[:57] + "...") or "empty"
+
+
+def _short(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).split("\n")[0][:120]
+
+
+def _faults(items: list[dict[str, Any]]) -> list[str]:
+    """One sentence a place. Of a union's branches, those of another type than the value have nothing to say."""
+    def of_another_type(item: dict[str, Any]) -> bool:
+        return item["type"] in {"dict_type", "list_type"} and _is_branch(len(item["loc"]) - 1, item["loc"][-1])
+
+    said: dict[str, str] = {}
+    for item in items:
+        union = item["loc"][:-1]
+        if not of_another_type(item):
+            said.setdefault(_model_at(item["loc"])[0], _fault(item))
+        elif all(of_another_type(other) for other in items if other["loc"][: len(union)] == union):
+            said[_model_at(union)[0]] = f"{_model_at(union)[0]} is {_show(item['input'])}. Use a list or a mapping."
+    return list(said.values())
+
+
+def _model_at(loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel] | None]:
+    """The dotted place of a pydantic location, and the model whose key it names."""
+    specs = {get_args(s.model_fields["type"].annotation)[0]: s for s in get_args(get_args(FilterSpec)[0])}
+    parts: dict[str, type[BaseModel]] = {
+        "seeds": SeedsSpec, "fields": FieldSpec, "steps": StepSpec, "plan": PlanSpec,
+        "engine": EngineSpec, "sampling": Sampling,
+    }
+    place, model = "", Job if len(loc) == 1 else parts.get(str(loc[0]))
+    for depth, key in enumerate(loc):
+        if loc[0] == "filters" and depth == 2 and key in specs:
+            model = specs[str(key)]
+        elif isinstance(key, int):
+            place += f"[{key}]"
+        elif not _is_branch(depth, key):
+            place += f".{key}" if place else key
+            model = Sampling if depth and key == "sampling" and depth < len(loc) - 1 else model
+    return place, model
+
+
+def _is_branch(depth: int, key: Any) -> bool:
+    """Whether pydantic put this in a location to name a branch of a union, not a key of the file."""
+    return depth > 1 and ("[" in str(key) or key in {"str", "int", "float", "bool"})
+
+
+def _fault(item: dict[str, Any]) -> str:
+    place, model = _model_at(item["loc"])
+    key = str(item["loc"][-1])
+    known = list(model.model_fields) if model else []
+    if item["type"] == "extra_forbidden":
+        return f"{place} is not a known key. {nearest(key, known)}Known keys here: {', '.join(known)}."
+    if item["type"] == "missing":
+        return f"{place} is missing. It is required."
+    if item["type"].startswith("union_tag"):
+        tags = "schema, rules, leakage, dedup, diversity"
+        tag = item["ctx"].get("tag") if isinstance(item.get("ctx"), dict) else None
+        said = f"has the type {tag}" if tag else "has no type"
+        return f"{place} {said}. {nearest(str(tag or ''), tags.split(', '))}Use one of {tags}."
+    info = model.model_fields.get(key) if model else None
+    hint = f" ({info.description})" if info is not None and info.description else ""
+    rule = re.sub(r" after validation| or (instance of \w+|object to extract fields from)", "", item["msg"])
+    rule = rule.replace("Input should", "It should").replace("dictionary", "mapping")
+    quote = '"' if isinstance(item["input"], str) and item["type"].endswith("_type") else ""
+    return f"{place} is {quote}{_show(item['input'])}{quote}. {rule}{hint}."

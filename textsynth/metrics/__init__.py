@@ -1,0 +1,1 @@
+"""Numbers about a finished set, each beside its holdout ceiling. Rows in, plain values out; no files."""

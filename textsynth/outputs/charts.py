@@ -1,0 +1,114 @@
+"""The report's charts: inline SVG whose colors are the page's own, the same bytes for the same numbers."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Stand-ins that matplotlib draws with; the page's colors, light or dark, take their place.
+_COLORS = {
+    "#010101": "var(--ink)",
+    "#020202": "var(--soft)",
+    "#030303": "var(--accepted)",
+    "#040404": "var(--refused)",
+    "#050505": "var(--genuine)",
+    "#060606": "var(--line)",
+}
+_INK, _SOFT, _ACCEPTED, _REFUSED, _GENUINE, _LINE = _COLORS
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "textsynth",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": _SOFT,
+    "axes.labelcolor": _SOFT,
+    "axes.edgecolor": _LINE,
+    "xtick.labelcolor": _SOFT,
+    "ytick.labelcolor": _SOFT,
+    "xtick.color": _LINE,
+    "ytick.color": _LINE,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "ytick.major.size": 0,
+    "xtick.major.size": 2,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": _LINE,
+    "grid.linewidth": 0.5,
+    "axes.axisbelow": True,
+    "text.usetex": False,
+}
+_GROUPS = {"accepted": (_ACCEPTED, "-"), "refused": (_REFUSED, "-"), "calibration": (_GENUINE, (0, (3, 1.5)))}
+
+
+def yield_chart(rounds: Sequence[Mapping[str, Any]]) -> str:
+    """A bar for each closed round: the share of its records that were accepted."""
+    from matplotlib.ticker import PercentFormatter
+
+    done = [row for row in rounds if row["yield_rate"] is not None]
+
+    def draw(axes: Any) -> None:
+        axes.bar([row["round"] for row in done], [row["yield_rate"] for row in done], 0.72, color=_ACCEPTED)
+        axes.set_ylim(0, 1)
+        axes.set_xlim(done[0]["round"] - 0.9, max(done[-1]["round"], done[0]["round"] + 5) + 0.9)
+        axes.set_xticks([row["round"] for row in done[:: math.ceil(len(done) / 8)]])
+        axes.set_xlabel("round")
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+
+    return _svg(draw, "Share of records accepted, by round")
+
+
+def histogram_chart(
+    histogram: Mapping[str, Any], label: str, gate: float | None = None, policy: float | None = None
+) -> str:
+    """The share of each group's records by value; `gate` and `policy` are upright lines."""
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    edges = histogram["edges"]
+
+    def draw(axes: Any) -> None:
+        for name, counts in histogram["counts"].items():
+            if not sum(counts):
+                continue
+            shares = [count / sum(counts) for count in counts]
+            color, dash = _GROUPS[name]
+            if name == "accepted":
+                axes.stairs(shares, edges, fill=True, color=color, alpha=0.3, linewidth=0)
+            axes.stairs(shares, edges, color=color, linestyle=dash, linewidth=1.3)
+        for place, dash in ((gate, "-"), (policy, ":")):
+            if place is not None:
+                axes.axvline(place, color=_INK, linestyle=dash, linewidth=1.1)
+        axes.set_ylim(0)
+        axes.xaxis.set_major_locator(MaxNLocator(7, integer=edges[0] % 1 == 0.5))
+        axes.set_xlabel(label)
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+
+    return _svg(draw, f"Shares of records by {label}")
+
+
+def _svg(draw: Any, title: str) -> str:
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    out = io.BytesIO()
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(4.4, 2.2), layout="constrained")
+        draw(figure.add_subplot())
+        dates = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        FigureCanvasSVG(figure).print_svg(out, metadata=dates)  # type: ignore[no-untyped-call]
+    text = out.getvalue().decode()
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text[text.index("<svg") :], flags=re.S)
+    text = re.sub(r' id="(?![mp][0-9a-f]{10}")[^"]*"', "", text)  # what nothing in the chart refers to
+    text = re.sub(r'^<svg [^>]*?(viewBox="[^"]*")[^>]*>', rf'<svg \1 role="img" aria-label="{title}">', text, count=1)
+    text = re.sub(r" font-family: [^;]*;", "", text)
+    for stand_in, color in _COLORS.items():
+        text = text.replace(stand_in, color)
+    return re.sub(r"\n\s*", "\n", text).strip()

@@ -1,0 +1,266 @@
+"""The files made from run.db: what every run folder holds, and accepted records in other formats.
+
+Records are streamed from the database, and a file takes its name only once it is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from textsynth.errors import InputError, StoreError
+from textsynth.job import nearest
+from textsynth.outputs.store import Store
+from textsynth.outputs.tables import column_kinds, write_csv, write_dataset, write_parquet
+from textsynth.records import canonical_json, content_hash
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+FORMATS = ("jsonl", "csv", "parquet", "dataset")
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote; `json_columns` are the columns whose values it had to turn into JSON strings."""
+
+    path: Path
+    records: int
+    json_columns: tuple[str, ...] = ()
+
+
+def write_run_files(store: Store, folder: Path) -> None:
+    """Write accepted.jsonl, lineage.jsonl and rejected.jsonl, then manifest.json with their hashes.
+
+    They hold no seed text: a rejected record's fields are written only where it had passed the leakage gate.
+
+    Raises:
+        StoreError: the disk is full or the folder cannot be written; the files that were there are unharmed.
+    """
+    contents = {
+        "accepted.jsonl": _accepted_fields(store),
+        "lineage.jsonl": _lineages(store),
+        "rejected.jsonl": _rejections(store),
+    }
+    files = {name: _write_jsonl(folder / name, lines) for name, lines in contents.items()}
+    with replacing(folder / "manifest.json") as file:
+        file.write((json.dumps(_manifest(store, files), ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def export(store: Store, format: str, out: Path, force: bool = False) -> Exported:
+    """Write the accepted records of a run, finished or not, as jsonl, csv, parquet or a saved `datasets` folder.
+
+    Values are written as they are. A csv cell that begins with `=`, `+`, `-` or `@` is not altered either, though a
+    spreadsheet may take it for a formula: import such a file with its columns set to text.
+
+    Args:
+        store: the run.
+        format: jsonl, csv, parquet or dataset.
+        out: the new file, or the new folder of a dataset.
+        force: replace a file or dataset that is there.
+
+    Raises:
+        InputError: an unknown format, a path that is taken or cannot be made, or no accepted record.
+        StoreError: the disk is full.
+    """
+    if format not in FORMATS:
+        raise InputError(
+            f"export: {format} is not a known format. {nearest(format, FORMATS)}Use one of {', '.join(FORMATS)}."
+        )
+    _check_place(store, format, out, force)
+    count = next(store.rows("SELECT COUNT(*) AS count FROM records WHERE state = 'accepted'"))["count"]
+    if not count:
+        raise InputError(f"{store.folder}: no record is accepted yet, so nothing can be exported. Let the run go on.")
+    if format == "jsonl":
+        _write_jsonl(out, _accepted_fields(store))
+        return Exported(out, count)
+    kinds = column_kinds(_accepted_fields(store), store.get("schema") or {})
+    if format == "dataset":
+        _write_dataset(store, out, kinds)
+        return Exported(out, count, _json_columns(kinds))
+    with replacing(out) as file:
+        if format == "csv":
+            write_csv(file, _accepted_fields(store), kinds)
+        else:
+            write_parquet(file, _accepted_fields(store), kinds)
+    nested = tuple(name for name, kind in kinds.items() if not isinstance(kind, str))
+    return Exported(out, count, nested if format == "csv" else _json_columns(kinds))
+
+
+def accepted_records(store: Store) -> Iterator[dict[str, Any]]:
+    """Accepted records in order, their fields in the order of the record schema."""
+    order = list((store.get("schema") or {}).get("properties", ()))
+    for row in store.records("accepted"):
+        fields = row["fields"] or {}
+        yield row | {"fields": {name: fields[name] for name in order if name in fields} | fields}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to that takes the place of `path` at the end, if all of it could be written.
+
+    Raises:
+        StoreError: the disk is full or the place cannot be written.
+    """
+    whole = False
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        whole = True
+    except OSError as error:
+        raise unwritable(path, error) from None
+    finally:
+        if not whole:
+            temporary.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, error: OSError) -> StoreError:
+    """The error for a file that could not be written."""
+    if error.errno in _NO_ROOM:
+        return StoreError(
+            f"{path}: the disk is full or failed ({error.strerror}). "
+            "Make room, then run again: nothing committed is lost."
+        )
+    return StoreError(f"{path}: this cannot be written ({error.strerror or error}). Make it writable, then run again.")
+
+
+def _accepted_fields(store: Store) -> Iterator[dict[str, Any]]:
+    return (row["fields"] for row in accepted_records(store))
+
+
+def _check_place(store: Store, format: str, out: Path, force: bool) -> None:
+    place, parent = f"export: {out}", out.absolute().parent
+    if not parent.is_dir():
+        raise InputError(f"{place}: there is no folder {parent}. Make it, or choose another path.")
+    if not os.access(parent, os.W_OK):
+        raise InputError(f"{place}: the folder {parent} cannot be written. Choose another path.")
+    if not (out.exists() or out.is_symlink()):
+        return
+    if not force:
+        raise InputError(f"{place} exists already. Choose a new path.")
+    replaceable = (out / "dataset_info.json").is_file() if format == "dataset" else out.is_file()
+    if not replaceable or out.resolve() == (store.folder / "run.db").resolve():
+        raise InputError(f"{place} is something else than an earlier export. Choose a new path.")
+
+
+def _write_dataset(store: Store, out: Path, kinds: Mapping[str, Any]) -> None:
+    """Save into a folder beside `out`, then give it its name; an earlier dataset goes only then."""
+    try:
+        with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=f".{out.name}.") as made:
+            folder = Path(made) / "dataset"
+            write_dataset(folder, _accepted_fields(store), kinds, Path(made) / "records.arrow")
+            if out.exists():
+                shutil.rmtree(out)
+            folder.rename(out)
+    except OSError as error:
+        raise unwritable(out, error) from None
+
+
+def _json_columns(kinds: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name, kind in kinds.items() if '"json"' in canonical_json(kind))
+
+
+def _write_jsonl(path: Path, lines: Iterable[Any]) -> dict[str, Any]:
+    digest, count, size = hashlib.sha256(), 0, 0
+    with replacing(path) as file:
+        for line in lines:
+            data = (json.dumps(line, ensure_ascii=False) + "\n").encode()
+            file.write(data)
+            digest.update(data)
+            count, size = count + 1, size + len(data)
+    return {"lines": count, "bytes": size, "sha256": digest.hexdigest()}
+
+
+def _lineages(store: Store) -> Iterator[dict[str, Any]]:
+    job, engine = store.get("job") or {}, store.get("engine")
+    sampling = [step.get("sampling") or job.get("sampling") for step in job.get("steps", ())]
+    for row in store.records("accepted"):
+        lineage = row["lineage"]
+        steps = [
+            step | ({"sampling": sampling[step["step"]]} if step.get("step", -1) in range(len(sampling)) else {})
+            for step in lineage.get("steps", ())
+        ]
+        shown = dict.fromkeys(seed_id for step in steps for seed_id in step.get("seed_ids", ()))
+        scores = {verdict["filter"]: verdict["scores"] for verdict in store.verdicts(row["id"])}
+        line = {"id": row["id"], "round": row["round"], "attributes": row["attributes"], "seed_ids": list(shown)}
+        line |= {key: value for key, value in lineage.items() if key not in line}
+        line |= {"steps": steps, "working": row["working"], "engine": engine and engine.get("type")}
+        yield line | {"model": engine and {k: engine.get(k) for k in ("model", "fingerprint")}, "scores": scores}
+
+
+def _rejections(store: Store) -> Iterator[dict[str, Any]]:
+    for row in store.records():
+        if row["state"] == "accepted":
+            continue
+        verdicts = store.verdicts(row["id"])
+        refused: Row = next((verdict for verdict in verdicts if not verdict["accepted"]), {})
+        text = _text_of(store, row)
+        line = {
+            "id": row["id"],
+            "filter": refused.get("filter"),
+            "reason": row["reason"],
+            "scores": refused.get("scores", {}),
+            "neighbor_id": refused.get("neighbor_id"),
+            "hash": content_hash(text),
+            "length": len(text),
+        }
+        if row["state"] == "surplus" or passed_gate(verdicts):
+            line["fields"] = row["fields"]
+        yield line
+
+
+def passed_gate(verdicts: Sequence[Row]) -> bool:
+    """Whether a leakage gate saw the record and accepted it; only then may what it says leave run.db."""
+    gates = [verdict["accepted"] for verdict in verdicts if verdict["filter"] == "leakage"]
+    return bool(gates) and all(gates)
+
+
+def _text_of(store: Store, row: Row) -> str:
+    """A record as one text: the JSON of its fields, or its last completion where that did not parse."""
+    if row["fields"] is not None:
+        return canonical_json(row["fields"])
+    steps = row["lineage"].get("steps", ())
+    completion = store.completion(steps[-1]["request_id"]) if steps else None
+    return completion.text if completion else ""
+
+
+def _manifest(store: Store, files: Mapping[str, Any]) -> dict[str, Any]:
+    states, reasons = Counter[str](), Counter[str]()
+    for row in store.rows("SELECT state, reason, COUNT(*) AS count FROM records GROUP BY state, reason"):
+        states[row["state"]] += row["count"]
+        if row["state"] == "rejected":
+            reasons[row["reason"] or ""] += row["count"]
+    sources = store.get("sources") or {}
+    completed = states.total()
+    return {
+        "job_name": store.get("job_name"),
+        "status": store.get("status", "running"),
+        "shortfall": store.get("shortfall") or [],
+        "target": ((store.get("job") or {}).get("plan") or {}).get("target"),
+        "counts": {"completed": completed} | {state: states[state] for state in ("accepted", "rejected", "surplus")},
+        "reasons": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        "yield_rate": round(states["accepted"] / completed, 6) if completed else None,
+        "totals": store.totals(),
+        "started": store.get("started"),
+        "elapsed_seconds": store.get("elapsed"),
+        "seeds": store.get("seeds") or {},
+        "sources": sources,
+        "copied_fields": [name for name, source in sources.items() if source == "copied"],
+        "engine": store.get("engine"),
+        "hashes": store.get("hashes") or {},
+        "versions": store.get("versions") or {},
+        "files": dict(files),
+    }

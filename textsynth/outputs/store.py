@@ -1,0 +1,275 @@
+"""run.db, the one source of truth of a run. Everything else in a run folder can be written again from it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from textsynth.errors import InputError, StoreError
+from textsynth.records import Completion, Record, Request, Verdict, content_hash
+
+VERSION = 1
+STATES = ("accepted", "rejected", "surplus")
+State = Literal["accepted", "rejected", "surplus"]
+T = TypeVar("T")
+
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE texts (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE requests (
+  id TEXT PRIMARY KEY, record_id TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL,
+  messages TEXT NOT NULL, schema TEXT, sampling TEXT NOT NULL, rng_seed INTEGER NOT NULL,
+  seed_ids TEXT NOT NULL, attributes TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE completions (
+  request_id TEXT PRIMARY KEY, text TEXT NOT NULL, finish_reason TEXT NOT NULL,
+  prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE features (key TEXT PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE rounds (
+  round INTEGER PRIMARY KEY, first INTEGER NOT NULL, planned INTEGER NOT NULL,
+  requests INTEGER, accepted INTEGER, closed INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE records (
+  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, round INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT,
+  attributes TEXT NOT NULL, fields TEXT, working TEXT NOT NULL, lineage TEXT NOT NULL);
+CREATE INDEX records_by_state ON records (state, number);
+CREATE TABLE verdicts (
+  record_id TEXT NOT NULL, position INTEGER NOT NULL, filter TEXT NOT NULL, accepted INTEGER NOT NULL, reason TEXT,
+  scores TEXT NOT NULL, neighbor_id TEXT, PRIMARY KEY (record_id, position)) WITHOUT ROWID;
+"""
+
+
+class Store:
+    """A run folder opened for writing (one process at a time) or for reading.
+
+    Use it as a context manager. Writes are collected and committed by `commit`, or together with `close_round`.
+
+    Raises:
+        InputError: the folder is in use, holds something else, or was written by a newer version.
+        StoreError: the disk is full or the database cannot be read; what was committed is kept.
+    """
+
+    def __init__(self, folder: Path, write: bool = True) -> None:
+        self.folder, self._write = folder, write
+        self._lock: int | None = None
+        path = folder / "run.db"
+        if write:
+            self._lock = _take_lock(folder)
+        elif not path.is_file():
+            raise InputError(f"{folder}: there is no run here (no run.db). Give a folder that `textsynth run` wrote.")
+        new = not path.exists()
+        try:
+            if new:
+                os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+            self._db = sqlite3.connect(path if write else f"{path.resolve().as_uri()}?mode=ro", uri=not write)
+            self._prepare(new)
+        except sqlite3.Error as error:
+            self._unlock()
+            raise _wrapped(error, folder) from None
+        except InputError:
+            self._unlock()
+            raise
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Commit, fold the write-ahead log back into one file, and let go of the folder."""
+        try:
+            if self._write:
+                self.commit()
+                self._guard(lambda: self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)"))
+        finally:
+            self._db.close()
+            self._unlock()
+
+    def commit(self) -> None:
+        """Make everything written so far durable."""
+        self._guard(self._db.commit)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """A value of the run's own notes."""
+        row = self._guard(lambda: self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone())
+        return json.loads(row[0]) if row else default
+
+    def put(self, key: str, value: Any) -> None:
+        """Set a value of the run's own notes."""
+        self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", [(key, _json(value))])
+
+    def add_requests(self, requests: Iterable[tuple[str, Request]]) -> None:
+        """Keep requests, each with its record's id. A message is stored once, however many requests share it."""
+        rows, texts = [], {}
+        for record_id, r in requests:
+            turns = []
+            for message in r.messages:
+                key = content_hash(message["content"])
+                texts[key] = message["content"]
+                turns.append([message["role"], key])
+            schema = None if r.schema is None else _json(r.schema)
+            if schema is not None:
+                key = content_hash(schema)
+                texts[key], schema = schema, key
+            rows.append((r.id, record_id, r.round, r.step, _json(turns), schema, _json(dict(r.sampling)), r.rng_seed,
+                         _json(list(r.seed_ids)), _json(dict(r.attributes))))
+        self._run("INSERT OR IGNORE INTO texts VALUES (?, ?)", list(texts.items()))
+        self._run("INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def add_completion(self, c: Completion) -> None:
+        """Keep an answer; once committed it is never asked for again."""
+        self._run("INSERT OR IGNORE INTO completions VALUES (?, ?, ?, ?, ?)",
+                  [(c.request_id, c.text, c.finish_reason, c.prompt_tokens, c.completion_tokens)])
+
+    def completion(self, request_id: str) -> Completion | None:
+        """The kept answer to a request."""
+        row = self._guard(
+            lambda: self._db.execute("SELECT * FROM completions WHERE request_id = ?", (request_id,)).fetchone()
+        )
+        return Completion(*row) if row else None
+
+    def open_round(self, round: int, first: int, planned: int) -> None:
+        """Note that a round was planned: its first record's number and its size."""
+        self._run("INSERT OR IGNORE INTO rounds (round, first, planned) VALUES (?, ?, ?)", [(round, first, planned)])
+
+    def close_round(
+        self, round: int, requests: int, judged: Sequence[tuple[int, Record, State, Sequence[Verdict]]]
+    ) -> None:
+        """Keep a round's records and verdicts and mark it done, in one transaction."""
+        records, verdicts = [], []
+        for number, record, state, given in judged:
+            reason = next((v.reason for v in given if not v.accepted), "surplus" if state == "surplus" else None)
+            fields = None if record.fields is None else _json(record.fields)
+            records.append((number, record.id, record.round, state, reason, _json(record.attributes), fields,
+                            _json(record.working), _json(record.lineage)))
+            verdicts += [(record.id, at, v.filter, v.accepted, v.reason, _json(v.scores), v.neighbor_id)
+                         for at, v in enumerate(given)]
+        accepted = sum(state == "accepted" for _, _, state, _ in judged)
+        self._run("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", records)
+        self._run("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", verdicts)
+        self._run("UPDATE rounds SET requests = ?, accepted = ?, closed = 1 WHERE round = ?",
+                  [(requests, accepted, round)])
+        self.commit()
+
+    def rounds(self) -> list[dict[str, Any]]:
+        """All rounds in order: round, first, planned, requests, accepted, closed."""
+        return list(self.rows("SELECT * FROM rounds ORDER BY round"))
+
+    def records(self, state: str | None = None) -> Iterator[dict[str, Any]]:
+        """Judged records in order, their JSON columns decoded; all states, or one."""
+        where = "WHERE state = ?" if state else ""
+        for row in self.rows(f"SELECT * FROM records {where} ORDER BY number", (state,) if state else ()):  # noqa: S608
+            yield _decoded(row, "attributes", "fields", "working", "lineage")
+
+    def verdicts(self, record_id: str) -> list[dict[str, Any]]:
+        """What each filter said of a record, in order."""
+        found = self.rows("SELECT * FROM verdicts WHERE record_id = ? ORDER BY position", (record_id,))
+        return [_decoded(row, "scores") for row in found]
+
+    def requests(self, record_id: str) -> list[dict[str, Any]]:
+        """A record's requests with their messages and answers, in order."""
+        found = self.rows(
+            "SELECT r.*, c.text, c.finish_reason, c.prompt_tokens, c.completion_tokens FROM requests r "
+            "LEFT JOIN completions c ON c.request_id = r.id WHERE r.record_id = ? ORDER BY r.id", (record_id,)
+        )
+        requests = [_decoded(row, "messages", "sampling", "seed_ids", "attributes") for row in found]
+        for request in requests:
+            request["messages"] = [
+                {"role": role, "content": next(iter(self.rows("SELECT text FROM texts WHERE hash = ?", (key,))))["text"]}
+                for role, key in request["messages"]
+            ]
+        return requests
+
+    def totals(self) -> dict[str, int]:
+        """Completions and tokens so far."""
+        query = ("SELECT COUNT(*) AS completions, COALESCE(SUM(prompt_tokens), 0) AS prompt_tokens, "
+                 "COALESCE(SUM(completion_tokens), 0) AS completion_tokens, "
+                 "COALESCE(SUM(finish_reason = 'length'), 0) AS truncated FROM completions")
+        return dict(next(iter(self.rows(query))))
+
+    def vectors(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Stored features by key; keys without one are left out."""
+        found: dict[str, bytes] = {}
+        for at in range(0, len(keys), 500):
+            some = keys[at : at + 500]
+            marks = ",".join("?" * len(some))
+            rows = self.rows(f"SELECT key, vector FROM features WHERE key IN ({marks})", some)  # noqa: S608
+            found |= {row["key"]: row["vector"] for row in rows}
+        return found
+
+    def add_vectors(self, vectors: Mapping[str, bytes]) -> None:
+        """Keep features."""
+        self._run("INSERT OR IGNORE INTO features VALUES (?, ?)", list(vectors.items()))
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> Iterator[dict[str, Any]]:
+        """Rows of a query as dicts."""
+        cursor = self._guard(lambda: self._db.execute(query, values))
+        names = [column[0] for column in cursor.description]
+        for row in cursor:
+            yield dict(zip(names, row, strict=True))
+
+    def _prepare(self, new: bool) -> None:
+        if self._write:
+            self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+        if new or not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            if not self._write:
+                raise InputError(f"{self.folder}: run.db is empty. Start the run again.")
+            self._db.executescript(_TABLES)
+            self.put("version", VERSION)
+            self._db.commit()
+        if (version := self.get("version", 0)) > VERSION:
+            raise InputError(f"{self.folder}: run.db has version {version}; this textsynth reads up to {VERSION}. Upgrade.")
+
+    def _run(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._guard(lambda: self._db.executemany(statement, rows))
+
+    def _guard(self, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except sqlite3.Error as error:
+            raise _wrapped(error, self.folder) from None
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+            (self.folder / "run.lock").unlink(missing_ok=True)
+
+
+def _take_lock(folder: Path) -> int:
+    """Hold run.lock for as long as the process lives; the system lets go of it when the process dies."""
+    path = folder / "run.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise InputError(f"{folder}: the folder cannot be written ({error.strerror}). Choose another --out.") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        owner = os.read(lock, 200).decode("utf-8", "replace").strip()
+        os.close(lock)
+        raise InputError(f"{folder}: a run is writing here ({owner}). Wait for it or stop it.") from None
+    os.ftruncate(lock, 0)
+    os.write(lock, f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
+    return lock
+
+
+def _wrapped(error: sqlite3.Error, folder: Path) -> StoreError:
+    text = str(error)
+    if "full" in text or "disk I/O" in text:
+        return StoreError(f"{folder}: the disk is full or failed ({text}). Make room, then run again: nothing committed is lost.")
+    return StoreError(f"{folder}: run.db cannot be used ({text}). Restore it from a copy, or choose another folder.")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _decoded(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return row | {name: None if row[name] is None else json.loads(row[name]) for name in names}

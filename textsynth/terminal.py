@@ -1,0 +1,73 @@
+"""What a person sees on stderr while they wait: a live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from textsynth.progress import Progress
+
+
+def say(text: str) -> None:
+    """Print a line to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Callable[[str, float], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"), TimeElapsedColumn())
+    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
+        task = bars.add_task(what, total=1.0)
+        stages: list[str] = []
+
+        def advance(stage: str, fraction: float) -> None:
+            if stage not in stages:
+                stages.append(stage)
+                if not console.is_terminal:
+                    say(f"  {stage}")
+            bars.update(task, completed=fraction, description=f"{what}: {stage}")
+
+        yield advance
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[Progress], None]]:
+    """A live line on a terminal; elsewhere a plain line every ten seconds and when something changes."""
+    live, last = sys.stderr.isatty(), [0.0]
+
+    def show(progress: Progress) -> None:
+        now = monotonic()
+        if not live and now - last[0] < 10:
+            return
+        last[0] = now
+        line = progress_line(progress)
+        if live:
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write("\r\x1b[2K" + line[:width])
+            sys.stderr.flush()
+        else:
+            say(line)
+
+    try:
+        yield show
+    finally:
+        if live and last[0]:
+            sys.stderr.write("\n")
+
+
+def progress_line(p: Progress) -> str:
+    """One line on where a run is."""
+    left = p.seconds_left
+    refused = ", ".join(f"{count} {reason}" for reason, count in p.rejected.most_common(4))
+    parts = [f"{p.accepted}/{p.target} accepted", f"yield {p.yield_rate:.0%}" if p.completed else "",
+             f"refused {refused}" if refused else "", f"{p.tokens / p.seconds:.0f} tokens/s" if p.tokens else "",
+             "" if left is None else f"{int(left // 60)}:{int(left % 60):02d} left", p.doing]
+    return " · ".join(part for part in parts if part)
