@@ -20,8 +20,19 @@ _HOMES = {
     "records": ("Completion", "Record", "Request", "Seed", "Verdict"),
 }
 __all__ = [
-    "Completion", "InputError", "Job", "Progress", "Record", "Request", "Result", "RunError", "Seed",
-    "TextsynthError", "Verdict", "load_job", "run_job",
+    "Completion",
+    "InputError",
+    "Job",
+    "Progress",
+    "Record",
+    "Request",
+    "Result",
+    "RunError",
+    "Seed",
+    "TextsynthError",
+    "Verdict",
+    "load_job",
+    "run_job",
 ]
 
 

@@ -22,14 +22,17 @@ def check_names(job: Job, properties: Mapping[str, Any]) -> None:
         places += [(f"filters[{number}].on", n) for n in getattr(spec, "on", None) or []]
     faults = [
         f"{job.place}: {place}: {name} is not in the record schema. {nearest(name, properties)}Fields there: {known}."
-        for place, name in places if name not in properties
+        for place, name in places
+        if name not in properties
     ]
     faults += [
         f"{job.place}: attributes.{name} is also a field of the record. Give it another name."
-        for name in job.attributes if name in properties
+        for name in job.attributes
+        if name in properties
     ]
     if faults:
         raise InputError(faults)
+
 
 def check_encoders(job: Job) -> None:
     """The encoders that filters name can be opened."""
@@ -40,14 +43,18 @@ def check_encoders(job: Job) -> None:
             faults.attempt(TextEncoder.check_installed, f"{job.place}: filters[{number}]")
     faults.raise_any()
 
+
 def check_rules(job: Job) -> None:
     """Rules are JSON Schemas."""
     found = [
-        fault for number, spec in enumerate(job.filters) if isinstance(spec, RulesSpec)
+        fault
+        for number, spec in enumerate(job.filters)
+        if isinstance(spec, RulesSpec)
         for fault in schema_faults(spec.rules, f"{job.place}: filters[{number}].rules")
     ]
     if found:
         raise InputError(found)
+
 
 def check_filters(job: Job, properties: Mapping[str, Any], seeds: SeedSet) -> None:
     """Each filter can do what it is asked with these fields and seeds."""
@@ -62,18 +69,25 @@ def check_filters(job: Job, properties: Mapping[str, Any], seeds: SeedSet) -> No
                 len(seeds.one_a_cluster(seeds.holdout)), len({seeds.cluster[s.id] for s in seeds.shown})
             )
             if spec.alpha < least:
-                faults.append(f"{place}.alpha is {spec.alpha}, but these seeds resolve no less than {least:.3g}. "
-                              f"Give more seeds, or an alpha from {least:.3g} up.")
+                faults.append(
+                    f"{place}.alpha is {spec.alpha}, but these seeds resolve no less than {least:.3g}. "
+                    f"Give more seeds, or an alpha from {least:.3g} up."
+                )
         if isinstance(spec, DiversitySpec) and not (spec.on or written):
             faults.append(f"{place} compares written text, and no field is written. Remove it, or name fields with on.")
     if faults:
         raise InputError(faults)
 
+
 def notes_on(job: Job, seeds: SeedSet, examples: Sequence[tuple[int, int]]) -> list[str]:
     """Sentences that a user should read before a run; `examples` are how many each step asks for and how many fit."""
     counts, notes = seeds.counts, []
-    said = {"dropped_missing": "miss a field that is drawn from", "dropped_repeat": "repeat another exactly",
-            "dropped_same_group": f"share their {job.seeds.one_per} with another", "not_in_sample": "are beyond the limit"}
+    said = {
+        "dropped_missing": "miss a field that is drawn from",
+        "dropped_repeat": "repeat another exactly",
+        "dropped_same_group": f"share their {job.seeds.one_per} with another",
+        "not_in_sample": "are beyond the limit",
+    }
     dropped = [f"{counts[key]} {what}" for key, what in said.items() if counts.get(key)]
     left_out = f" ({', '.join(dropped)})" if dropped else ""
     notes.append(f"seeds: {counts['read']} rows read{left_out}; {counts['shown']} shown, {counts['holdout']} held out.")

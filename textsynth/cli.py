@@ -14,17 +14,22 @@ from textsynth.terminal import bar, progress, say
 
 if TYPE_CHECKING:
     from textsynth.job import Job
-    from textsynth.progress import Result
     from textsynth.prepare import Prepared
+    from textsynth.progress import Result
 
 app = typer.Typer(
     help="Synthetic text and records from your own examples, on a local LLM, with gates that can be believed.",
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="A job file (YAML).", show_default=False)]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.", show_default=False)]
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The run folder; one of the same job goes on.", show_default=False)]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="The run folder; one of the same job goes on.", show_default=False)
+]
 
 
 def main() -> NoReturn:
@@ -57,15 +62,21 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _top(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Options of all commands."""
 
 
 @app.command()
 def init(
-    names: Annotated[list[str], typer.Argument(metavar="[RECIPE] DIR", help="A recipe's name and a new folder.", show_default=False)],
-    seeds: Annotated[str | None, typer.Option(metavar="FILE", help="Your own data instead of a recipe.", show_default=False)] = None,
+    names: Annotated[
+        list[str], typer.Argument(metavar="[RECIPE] DIR", help="A recipe's name and a new folder.", show_default=False)
+    ],
+    seeds: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Your own data instead of a recipe.", show_default=False)
+    ] = None,
     target: Annotated[int, typer.Option(help="Records wanted, with --seeds.", min=1)] = 100,
 ) -> None:
     """Write a ready job: from a recipe (clinical_note, instruction), or inferred from your own data."""
@@ -85,16 +96,18 @@ def init(
 @app.command()
 def check(job: JobFile) -> None:
     """List every fault of a job, and show one rendered prompt. Calls no model."""
-    from textsynth.filters.leakage import smallest_alpha
     from textsynth.decide import planned_request
+    from textsynth.filters.leakage import smallest_alpha
 
     prepared = _prepare(job)
     seeds = prepared.seeds
     least = smallest_alpha(len(seeds.one_a_cluster(seeds.holdout)), len({seeds.cluster[s.id] for s in seeds.shown}))
     request = planned_request(prepared)
     if request is not None:
-        print(f"The first request (of step 1 of {len(prepared.steps)}; an answer takes at most "
-              f"{request.sampling['max_tokens']} tokens):\n")
+        print(
+            f"The first request (of step 1 of {len(prepared.steps)}; an answer takes at most "
+            f"{request.sampling['max_tokens']} tokens):\n"
+        )
         for message in request.messages:
             print(f"[{message['role']}]\n{message['content']}\n")
     print("fields: " + ", ".join(f"{name} {source}" for name, source in prepared.sources.items()))
@@ -132,8 +145,15 @@ def run(job: JobFile, out: Out) -> None:
 
 @app.command(name="filter")
 def filter_command(
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="Records (jsonl, csv, parquet), or a run folder.", show_default=False)],
-    job: Annotated[Path, typer.Option("--job", metavar="JOB", help="The job whose schema, seeds and filters decide.", show_default=False)],
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="Records (jsonl, csv, parquet), or a run folder.", show_default=False)
+    ],
+    job: Annotated[
+        Path,
+        typer.Option(
+            "--job", metavar="JOB", help="The job whose schema, seeds and filters decide.", show_default=False
+        ),
+    ],
     out: Out,
 ) -> None:
     """Let a job's filters decide over records made elsewhere, or over a run again. Asks no model to write."""
@@ -141,7 +161,9 @@ def filter_command(
 
     prepared = _prepare(job, fetch=True, writes=False)
     with progress() as show:
-        result = _resumable(lambda: filter_records(prepared, source, out, show), f"textsynth filter {source} --job {job} --out {out}")
+        result = _resumable(
+            lambda: filter_records(prepared, source, out, show), f"textsynth filter {source} --job {job} --out {out}"
+        )
     _end(result)
 
 
@@ -159,7 +181,9 @@ def report(folder: RunFolder) -> None:
 def export(
     folder: RunFolder,
     format: Annotated[str, typer.Option("--format", metavar="F", help="jsonl, csv, parquet or dataset.")] = "jsonl",
-    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="A new file or folder.", show_default=False)] = Path(),
+    out: Annotated[
+        Path, typer.Option("--out", metavar="PATH", help="A new file or folder.", show_default=False)
+    ] = Path(),
     force: Annotated[bool, typer.Option(help="Write over what is there.")] = False,
 ) -> None:
     """Export the accepted records of a run."""
@@ -176,7 +200,9 @@ def export(
 @app.command()
 def show(
     folder: RunFolder,
-    record_id: Annotated[str, typer.Argument(metavar="ID", help="A record's id, such as r0000012.", show_default=False)],
+    record_id: Annotated[
+        str, typer.Argument(metavar="ID", help="A record's id, such as r0000012.", show_default=False)
+    ],
     with_seeds: Annotated[bool, typer.Option("--with-seeds", help="Show the seeds' text in prompts.")] = False,
 ) -> None:
     """Show one record's whole life: prompt, answers, verdicts. Seeds are masked."""
@@ -194,7 +220,8 @@ def models() -> None:
 
     for model in EMBEDDED.values():
         state = "fetched" if is_fetched(model.name) else "not fetched"
-        print(f"{model.name}\t{model.size_mb} MB\t{model.license}\t{model.wheel}=={model.version}\t{state}\n    {model.description}")
+        wheel = f"{model.wheel}=={model.version}"
+        print(f"{model.name}\t{model.size_mb} MB\t{model.license}\t{wheel}\t{state}\n    {model.description}")
 
 
 def _prepare(path: Path, fetch: bool = False, writes: bool = True) -> Prepared:

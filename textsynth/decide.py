@@ -45,9 +45,7 @@ def filter_records(prepared: Prepared, source: str, out: Path, on_progress: Show
         return Result(out, accepted, accepted, {**run.progress.rejected, "of": completed}, [])
 
 
-def preview_job(
-    prepared: Prepared, count: int, on_progress: Show | None = None
-) -> list[tuple[Record, list[Verdict]]]:
+def preview_job(prepared: Prepared, count: int, on_progress: Show | None = None) -> list[tuple[Record, list[Verdict]]]:
     """Make `count` records and judge them, in a folder that is gone afterwards."""
     plan = prepared.job.plan.model_copy(update={"target": count, "round": count, "max_requests": 10 * count})
     job = prepared.job.model_copy(update={"plan": plan})

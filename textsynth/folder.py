@@ -18,8 +18,18 @@ from textsynth.outputs.store import Store
 from textsynth.prepare import Prepared
 from textsynth.records import canonical_json, content_hash
 
-_PACKAGES = ("textsynth", "transformers", "torch", "llguidance", "sentence-transformers", "faiss-cpu", "jsonschema",
-             "jsonschema-rs", "rensa", "numpy")
+_PACKAGES = (
+    "textsynth",
+    "transformers",
+    "torch",
+    "llguidance",
+    "sentence-transformers",
+    "faiss-cpu",
+    "jsonschema",
+    "jsonschema-rs",
+    "rensa",
+    "numpy",
+)
 
 
 def begin(prepared: Prepared, out: Path, also: Mapping[str, Any] | None = None) -> Store:
@@ -45,7 +55,9 @@ def begin(prepared: Prepared, out: Path, also: Mapping[str, Any] | None = None) 
         _copy_inputs(prepared, out)
     except OSError as error:
         store.close()
-        raise StoreError(f"{out}: the folder cannot be written ({error.strerror}). Make room, then run again.") from None
+        raise StoreError(
+            f"{out}: the folder cannot be written ({error.strerror}). Make room, then run again."
+        ) from None
     except StoreError:
         store.close()
         raise
@@ -66,7 +78,9 @@ def _hashes(prepared: Prepared) -> dict[str, Any]:
     seeds = [[s.id, dict(s.data)] for s in (*prepared.seeds.shown, *prepared.seeds.holdout)]
     job = {key: content_hash(canonical_json(value)) for key, value in job_hash_data(prepared.job).items()}
     return {
-        "job": job, "seeds": content_hash(seeds), "schema": content_hash(dict(prepared.schema)),
+        "job": job,
+        "seeds": content_hash(seeds),
+        "schema": content_hash(dict(prepared.schema)),
         "prompts": {step.prompt.name: step.prompt.hash for step in prepared.steps},
         "model": dict(prepared.engine.describe())["fingerprint"] if prepared.engine else None,
     }
@@ -74,8 +88,13 @@ def _hashes(prepared: Prepared) -> dict[str, Any]:
 
 def _check_same(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     changed = [f"the job's {key}" for key in new["job"] if old.get("job", {}).get(key) != new["job"][key]]
-    names = {"seeds": "the seeds", "schema": "the record schema", "prompts": "a prompt", "model": "the model",
-             "input": "the input"}
+    names = {
+        "seeds": "the seeds",
+        "schema": "the record schema",
+        "prompts": "a prompt",
+        "model": "the model",
+        "input": "the input",
+    }
     changed += [what for key, what in names.items() if old.get(key) != new.get(key)]
     if changed:
         raise InputError(
@@ -86,10 +105,17 @@ def _check_same(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> No
 
 def _note(prepared: Prepared, store: Store, hashes: Mapping[str, Any]) -> None:
     notes = {
-        "job": prepared.job.model_dump(mode="json"), "job_name": prepared.job.path.stem, "schema": prepared.schema,
-        "sources": prepared.sources, "seeds": dict(prepared.seeds.counts), "notes": list(prepared.notes),
-        "engine": dict(prepared.engine.describe()) if prepared.engine else None, "hashes": hashes,
-        "versions": _versions(), "status": "running", "shortfall": [],
+        "job": prepared.job.model_dump(mode="json"),
+        "job_name": prepared.job.path.stem,
+        "schema": prepared.schema,
+        "sources": prepared.sources,
+        "seeds": dict(prepared.seeds.counts),
+        "notes": list(prepared.notes),
+        "engine": dict(prepared.engine.describe()) if prepared.engine else None,
+        "hashes": hashes,
+        "versions": _versions(),
+        "status": "running",
+        "shortfall": [],
     }
     if store.get("started") is None:
         notes["started"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")

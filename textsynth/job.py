@@ -110,9 +110,7 @@ class DiversitySpec(Spec):
     encoder: str = Field("minilm-l6", description="a sentence-transformers model")
 
 
-FilterSpec = Annotated[
-    SchemaSpec | RulesSpec | LeakageSpec | DedupSpec | DiversitySpec, Field(discriminator="type")
-]
+FilterSpec = Annotated[SchemaSpec | RulesSpec | LeakageSpec | DedupSpec | DiversitySpec, Field(discriminator="type")]
 
 
 class Job(Spec):
@@ -221,6 +219,7 @@ def _short(error: Exception) -> str:
 
 def _faults(items: list[dict[str, Any]]) -> list[str]:
     """One sentence a place. Of a union's branches, those of another type than the value have nothing to say."""
+
     def of_another_type(item: dict[str, Any]) -> bool:
         return item["type"] in {"dict_type", "list_type"} and _is_branch(len(item["loc"]) - 1, item["loc"][-1])
 
@@ -238,8 +237,12 @@ def _model_at(loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel] | None]:
     """The dotted place of a pydantic location, and the model whose key it names."""
     specs = {get_args(s.model_fields["type"].annotation)[0]: s for s in get_args(get_args(FilterSpec)[0])}
     parts: dict[str, type[BaseModel]] = {
-        "seeds": SeedsSpec, "fields": FieldSpec, "steps": StepSpec, "plan": PlanSpec,
-        "engine": EngineSpec, "sampling": Sampling,
+        "seeds": SeedsSpec,
+        "fields": FieldSpec,
+        "steps": StepSpec,
+        "plan": PlanSpec,
+        "engine": EngineSpec,
+        "sampling": Sampling,
     }
     place, model = "", Job if len(loc) == 1 else parts.get(str(loc[0]))
     for depth, key in enumerate(loc):

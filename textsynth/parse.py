@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 _THINK = re.compile(r"^.*?</think>", re.DOTALL)
+_HALF = re.compile("[\ud800-\udfff]")
 _FENCE = re.compile(r"```(?:json)?\s*\n?(.*?)```", re.DOTALL)
 
 
@@ -35,6 +36,8 @@ def parse_fields(text: str) -> dict[str, Any]:
         raise ParseError("the JSON is nested too deep") from None
     if "{" in text[end:]:
         raise ParseError("there is more than one JSON object")
+    if _HALF.search(json.dumps(value, ensure_ascii=False)):
+        raise ParseError("a character is half a surrogate pair")
     fields: dict[str, Any] = value
     return fields
 

@@ -31,7 +31,11 @@ COMMIT_SECONDS, COMMIT_COMPLETIONS = 0.5, 64  # a completion is durable this soo
 
 
 def run_job(
-    job: Job, out: str | Path, *, filters: Sequence[Filter] = (), engine: Engine | None = None,
+    job: Job,
+    out: str | Path,
+    *,
+    filters: Sequence[Filter] = (),
+    engine: Engine | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Result:
     """Run a job into a folder, or go on with a run that stopped there.

@@ -16,18 +16,18 @@ from textsynth.filters.leakage import LeakageFilter
 from textsynth.filters.rules import RulesFilter
 from textsynth.filters.schema import SchemaFilter
 from textsynth.filters.scores import SeedScores
+from textsynth.inputs.bounds import imposed_bounds, token_bound
+from textsynth.inputs.dialects import fast_validator, first_error, validator
 from textsynth.inputs.infer import is_free_text
 from textsynth.inputs.plan import Planner, example_pool, plan_for
 from textsynth.inputs.prompts import Prompt, load_prompt
-from textsynth.inputs.bounds import imposed_bounds, token_bound
-from textsynth.inputs.dialects import fast_validator, first_error, validator
 from textsynth.inputs.schemas import load_schema, property_schemas, sub_schema
 from textsynth.inputs.seeds import SeedSet, load_seeds
 from textsynth.inputs.tighten import tighten
 from textsynth.job import DedupSpec, DiversitySpec, Job, LeakageSpec, RulesSpec, SchemaSpec, StepSpec, nearest
 from textsynth.models import EMBEDDED, is_fetched
 from textsynth.records import Record
-from textsynth.similarity.encoder import Encoder, TextEncoder
+from textsynth.similarity.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,9 @@ class Prepared:
                 compared = spec.on or self.named("written", "sampled") or list(self.properties)
                 built.append(DedupFilter(spec.near, compared, spec.on or self.named("written")))
             else:
-                built.append(DiversityFilter(spec.max_similarity, spec.on or self.named("written"), encoder_for(spec.encoder)))
+                built.append(
+                    DiversityFilter(spec.max_similarity, spec.on or self.named("written"), encoder_for(spec.encoder))
+                )
         return [*built, *self.custom]
 
     def _leakage(self, spec: LeakageSpec, encoder_for: Callable[[str], Encoder]) -> LeakageFilter:
@@ -102,9 +104,7 @@ class Prepared:
         row = self.row
         # drawing whole groups from seed rows is what the user asked for: rows are scored where they are written or all
         scored = row if not written or any(sources[n] == "written" for n in row) else []
-        references = References(
-            self.seeds.shown, self.seeds.one_a_cluster(self.seeds.holdout), self.seeds.cluster
-        )
+        references = References(self.seeds.shown, self.seeds.one_a_cluster(self.seeds.holdout), self.seeds.cluster)
         encoder = encoder_for(spec.encoder) if written else None
         scores = SeedScores(self.seeds.shown, self.seeds.cluster, written, scored if len(scored) > 1 else [], encoder)
         columns = self.named("written", "sampled")
@@ -142,12 +142,15 @@ def prepare(
     steps = faults.attempt(_steps, job, schema, properties, seeds)
     faults.attempt(check_filters, job, properties, seeds)
     faults.raise_any()
-    assert planner is not None and steps is not None
+    if planner is None or steps is None:
+        raise AssertionError("what does not load is a fault")
     wanted = [(s.spec.few_shot, len(example_pool(seeds, s.written))) for s in steps if s.written]
     notes = notes_on(job, seeds, wanted)
     ready = engine is not None or job.engine.type != "transformers" or fetched(job.engine.model)
     if steps and not ready and not check_only:
-        notes.append(f"the model {job.engine.model} is not fetched yet: the length of prompts is checked at the first run.")
+        notes.append(
+            f"the model {job.engine.model} is not fetched yet: the length of prompts is checked at the first run."
+        )
     prepared = Prepared(job, schema, properties, seeds, planner, steps, built if steps else None, custom, notes)
     _check_prompts(prepared, ask_engine=ready and not check_only)
     return prepared
@@ -169,7 +172,8 @@ def fetched(model: str) -> bool:
 
 def _seeds(job: Job, schema: Mapping[str, Any], properties: Mapping[str, Mapping[str, Any]]) -> SeedSet:
     drawn = [
-        name for name, spec in job.fields.items()
+        name
+        for name, spec in job.fields.items()
         if spec.values is None and spec.source != "written" and name in schema.get("required", ())
     ]
     text = [name for name, part in properties.items() if part.get("type") == "string"]
@@ -189,10 +193,16 @@ def _steps(
         own = {n: s for n, s in asked.items() if s is not None} if isinstance(asked, dict) else {}
         names = [n for n in asked if n not in own]
         for name in [n for n in names if n not in left]:
-            why = "is written by an earlier step or not written" if name in properties else "is not in the record schema"
-            faults.found.append(f"{place}.writes: {name} {why}. {nearest(name, left)}Left to write: {', '.join(left) or 'none'}.")
+            why = (
+                "is written by an earlier step or not written" if name in properties else "is not in the record schema"
+            )
+            faults.found.append(
+                f"{place}.writes: {name} {why}. {nearest(name, left)}Left to write: {', '.join(left) or 'none'}."
+            )
         clash = [n for n in own if n in properties]
-        faults.found += [f"{place}.writes.{n} has a schema of its own, but it is a field of the record. Give it none." for n in clash]
+        faults.found += [
+            f"{place}.writes.{n} has a schema of its own, but it is a field of the record. Give it none." for n in clash
+        ]
         names = [n for n in names if n in left]
         left = [n for n in left if n not in names]
         if names or own:
@@ -202,17 +212,26 @@ def _steps(
             faults.found.append(f"{place} writes nothing. Remove the step, or name what it writes.")
         known += [*names, *own]
     if left:
-        faults.found.append(f"{job.place}: no step writes {', '.join(left)}. Add a step, or set fields.{left[0]}.source.")
+        faults.found.append(
+            f"{job.place}: no step writes {', '.join(left)}. Add a step, or set fields.{left[0]}.source."
+        )
     faults.raise_any()
     return steps
 
 
 def _step(
-    job: Job, number: int, spec: StepSpec, schema: Mapping[str, Any], seeds: SeedSet,
-    given: tuple[str, ...], names: tuple[str, ...], own: Mapping[str, Mapping[str, Any]],
+    job: Job,
+    number: int,
+    spec: StepSpec,
+    schema: Mapping[str, Any],
+    seeds: SeedSet,
+    given: tuple[str, ...],
+    names: tuple[str, ...],
+    own: Mapping[str, Mapping[str, Any]],
 ) -> Step:
-    prompt = load_prompt(spec.prompt, job.path, f"{job.place}: steps[{number}].prompt", given, (*names, *own),
-                         tuple(job.attributes))
+    prompt = load_prompt(
+        spec.prompt, job.path, f"{job.place}: steps[{number}].prompt", given, (*names, *own), tuple(job.attributes)
+    )
     answer = sub_schema(schema, names, own)
     decoding = tighten(answer, [{n: s.data[n] for n in names if n in s.data} for s in seeds.shown])
     limit, _ = token_bound(decoding)

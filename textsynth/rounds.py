@@ -58,15 +58,26 @@ class Writer:
         """The next request of a draft; `before` are the turns of a failed attempt, to go on from."""
         step, record = self._prepared.steps[draft.step], draft.record
         number = int(record.id[1:])
-        shown = () if step.working and not step.written else self._prepared.planner.examples(
-            number, step.number, step.written, step.spec.few_shot
+        shown = (
+            ()
+            if step.working and not step.written
+            else self._prepared.planner.examples(number, step.number, step.written, step.spec.few_shot)
         )
         known = {**(record.fields or {}), **record.working}
         messages = tuple(before) or step.prompt.messages(known, record.attributes, shown)
         request_id = f"{record.id}-{step.number}-{draft.attempt}"
         rng_seed = rng_for(self._prepared.job.rng_seed, request_id).getrandbits(63)
-        return Request(request_id, record.round, step.number, messages, step.decoding, step.sampling, rng_seed,
-                       tuple(seed.id for seed in shown), record.attributes)
+        return Request(
+            request_id,
+            record.round,
+            step.number,
+            messages,
+            step.decoding,
+            step.sampling,
+            rng_seed,
+            tuple(seed.id for seed in shown),
+            record.attributes,
+        )
 
     def take(self, draft: Draft, request: Request, completion: Completion) -> Request | None:
         """Put a completion into its draft; returns what to ask next, or None when the draft is done."""
@@ -122,14 +133,18 @@ def replay(
         round.open -= draft.done
 
 
-def _lineage(
-    record: Record, step: Step, request: Request, completion: Completion, fault: str
-) -> Mapping[str, Any]:
+def _lineage(record: Record, step: Step, request: Request, completion: Completion, fault: str) -> Mapping[str, Any]:
     entry = {
-        "step": step.number, "request_id": request.id, "prompt": step.prompt.name, "prompt_hash": step.prompt.hash,
-        "messages_hash": content_hash([dict(m) for m in request.messages]), "seed_ids": list(request.seed_ids),
-        "finish_reason": completion.finish_reason, "prompt_tokens": completion.prompt_tokens,
-        "completion_tokens": completion.completion_tokens, **({"error": fault} if fault else {}),
+        "step": step.number,
+        "request_id": request.id,
+        "prompt": step.prompt.name,
+        "prompt_hash": step.prompt.hash,
+        "messages_hash": content_hash([dict(m) for m in request.messages]),
+        "seed_ids": list(request.seed_ids),
+        "finish_reason": completion.finish_reason,
+        "prompt_tokens": completion.prompt_tokens,
+        "completion_tokens": completion.completion_tokens,
+        **({"error": fault} if fault else {}),
     }
     return {**record.lineage, "steps": [*record.lineage.get("steps", []), entry]}
 

@@ -23,7 +23,12 @@ def bar(what: str) -> Iterator[Callable[[str, float], None]]:
     from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f}%"),
+        TimeElapsedColumn(),
+    )
     with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
         task = bars.add_task(what, total=1.0)
         stages: list[str] = []
@@ -67,7 +72,12 @@ def progress_line(p: Progress) -> str:
     """One line on where a run is."""
     left = p.seconds_left
     refused = ", ".join(f"{count} {reason}" for reason, count in p.rejected.most_common(4))
-    parts = [f"{p.accepted}/{p.target} accepted", f"yield {p.yield_rate:.0%}" if p.completed else "",
-             f"refused {refused}" if refused else "", f"{p.tokens / p.seconds:.0f} tokens/s" if p.tokens else "",
-             "" if left is None else f"{int(left // 60)}:{int(left % 60):02d} left", p.doing]
+    parts = [
+        f"{p.accepted}/{p.target} accepted",
+        f"yield {p.yield_rate:.0%}" if p.completed else "",
+        f"refused {refused}" if refused else "",
+        f"{p.tokens / p.seconds:.0f} tokens/s" if p.tokens else "",
+        "" if left is None else f"{int(left // 60)}:{int(left % 60):02d} left",
+        p.doing,
+    ]
     return " · ".join(part for part in parts if part)

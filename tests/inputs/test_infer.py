@@ -49,6 +49,10 @@ def test_types_ranges_choices_and_required_fields() -> None:
     assert not fast_validator(schema).is_valid(rows[0] | {"other": 1})
 
 
+def test_whole_and_broken_numbers_are_numbers() -> None:
+    assert infer_schema([{"a": 1}, {"a": 2.5}])["properties"]["a"] == {"type": "number", "minimum": 1, "maximum": 2.5}
+
+
 def test_a_column_of_many_texts_is_no_enum() -> None:
     assert "enum" not in infer_schema([{"a": str(i // 2)} for i in range(60)])["properties"]["a"]
 

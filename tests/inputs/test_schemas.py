@@ -162,7 +162,7 @@ def test_sub_schema_keeps_the_order_of_the_record_and_requires_everything() -> N
     assert not fast_validator(step).is_valid(good | {"a": "x"})
 
 
-@pytest.mark.parametrize("base", [{}, {"$id": "https://example.org/note"}])
+@pytest.mark.parametrize("base", [{}, {"$id": "https://x.org/note"}, {**DRAFT_4, "id": "https://x.org/note#"}])
 def test_sub_schema_stands_alone_where_references_go_anywhere(base: dict[str, str]) -> None:
     schema = record({"a": {"type": "boolean"}, "b": {"$ref": "#/properties/a"}, "c": {"items": {"$ref": "#"}}}, **base)
     step = sub_schema(schema, ["b", "c"], {})
@@ -212,5 +212,5 @@ def test_format_is_not_asserted_and_nothing_is_fetched() -> None:
     schema = record({"a": {"type": "string", "format": "date"}})
     assert validator(schema).is_valid({"a": "soon"})
     assert fast_validator(schema).is_valid({"a": "soon"})
-    with pytest.raises(ValueError, match=r"Retrieval is disabled|not present"):
+    with pytest.raises(ValueError, match="Retrieval is disabled"):
         fast_validator({"$ref": "http://127.0.0.1:9/x.json"})

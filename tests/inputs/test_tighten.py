@@ -93,6 +93,10 @@ WALKED = {
     "merged": record({"a": {"allOf": [record({"x": {"type": "string"}}), record({"x": {"maxLength": 2}, "y": TEXT})]}}),
     "condition": record({"a": {"enum": ["p", "q"]}, "b": {"type": "string", "maxLength": 3}},
                         **{"if": {"properties": {"a": {"const": "p"}}}, "then": {"properties": {"b": {"const": "z"}}}}),
+    "condition on what may be absent": record({"o": {
+        "type": "object", "properties": {"a": {"enum": ["p", "q"]}, "b": {"type": "string", "maxLength": 3}},
+        "required": ["b"],
+        "if": {"properties": {"a": {"enum": ["p"]}}}, "then": {"properties": {"b": {"const": "z"}}}}}),
     "dependent": record({"a": {"type": "object", "properties": PAIR, "dependentRequired": {"b": ["c"]}}}),
     "forbidden": record({"a": {"type": "object", "properties": PAIR, "not": {"required": ["b"]}}}),
     "draft 4": record({"a": {"type": "integer", "minimum": 0, "exclusiveMinimum": True, "maximum": 2},
@@ -150,6 +154,13 @@ def test_imposed_bounds_name_only_what_the_user_left_open() -> None:
     assert IMPOSED in json.dumps(tighten(schema))
 
 
+def test_keywords_beside_a_reference_count_from_draft_2019_on() -> None:
+    schema = record({"a": {"$ref": "#/definitions/t", "maxLength": 3}}, definitions={"t": {"type": "string"}})
+    assert tighten(schema)["properties"]["a"]["maxLength"] == 3
+    old = {"$schema": "http://json-schema.org/draft-07/schema#", **schema}
+    assert tighten(old)["properties"]["a"]["maxLength"] == 400
+
+
 def test_objects_are_closed_and_keep_their_order_and_what_is_optional() -> None:
     inner = {"type": "object", "properties": {"z": TEXT, "b": TEXT}, "required": ["b"]}
     found = field(inner)
@@ -190,6 +201,13 @@ def test_a_large_recursive_schema_is_cut_down_in_little_time() -> None:
     start = time.perf_counter()
     assert token_bound(tighten(schema))[0] < 100_000
     assert time.perf_counter() - start < 5
+
+
+def test_references_in_a_long_circle_are_cut() -> None:
+    ring = {f"n{i}": {"type": "object", "properties": {"next": {"anyOf": [{"$ref": f"#/$defs/n{(i + 1) % 120}"}]}}}
+            for i in range(120)}  # fmt: skip
+    tightened = tighten(record({"a": {"$ref": "#/$defs/n0"}}, **{"$defs": ring}))
+    assert token_bound(tightened)[0] < 5_000
 
 
 def rows(path: Path, count: int) -> list[dict[str, Any]]:

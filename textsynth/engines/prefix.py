@@ -127,8 +127,16 @@ class RowCache(Cache):
         return 0
 
     def _attend(
-        self, module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None,
-        scaling: float | None = None, softcap: float | None = None, sliding_window: int | None = None, **kwargs: Any,
+        self,
+        module: torch.nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor | None,
+        scaling: float | None = None,
+        softcap: float | None = None,
+        sliding_window: int | None = None,
+        **kwargs: Any,
     ) -> tuple[Tensor, None]:
         """Attention of query [rows, heads, tokens, size] over each row's prefix and own tokens."""
         if kwargs.get("s_aux") is not None:

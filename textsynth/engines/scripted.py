@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,16 +22,19 @@ _OPTIONS = {
     "delay": "seconds that an answer takes, 0 or more",
     "broken": "share of answers that are not JSON, 0 to 1",
 }
-_WORDS = (
-    "a able after again all also among and as at be been before both by came can clear close come could day each early "
-    "even every far few first for found four from full gave give good great had half has have he help her high home "
-    "hour in is it keep kind large last late left less life light like line little long made make man many mark may "
-    "more most move much must near need never new next night no not now of off often old on once one only open or "
-    "other our out over own part place plan point quiet rest right same saw say second see seem set she side since "
-    "slow small so some soon still such sure take tell than that the their them then there they thing this three "
-    "through time to today turn two under until up upon use very walk was water way we week well were what when where "
-    "which while who will with word work world would year yes yet you"
-).split()
+_WORDS = re.findall(
+    r"\w+",
+    """
+a able after again all also among and as at be been before both by came can clear close come could day each early
+even every far few first for found four from full gave give good great had half has have he help her high home
+hour in is it keep kind large last late left less life light like line little long made make man many mark may
+more most move much must near need never new next night no not now of off often old on once one only open or
+other our out over own part place plan point quiet rest right same saw say second see seem set she side since
+slow small so some soon still such sure take tell than that the their them then there they thing this three
+through time to today turn two under until up upon use very walk was water way we week well were what when where
+which while who will with word work world would year yes yet you
+    """,
+)
 
 
 class ScriptedEngine:
@@ -55,13 +59,17 @@ class ScriptedEngine:
         faults = [
             f"{place}.options.{name} is {value}. Use {_OPTIONS[name]}."
             for name, value in options.items()
-            if isinstance(value, bool) or not isinstance(value, int | float)
+            if isinstance(value, bool)
+            or not isinstance(value, int | float)
             or not limits[name][0] <= value <= limits[name][1]
         ]
         if faults:
             raise InputError(faults)
-        return cls(width=int(options.get("width", 64)), delay=float(options.get("delay", 0)),
-                   broken=float(options.get("broken", 0)))
+        return cls(
+            width=int(options.get("width", 64)),
+            delay=float(options.get("delay", 0)),
+            broken=float(options.get("broken", 0)),
+        )
 
     def describe(self) -> Mapping[str, Any]:
         """What lineage records of this engine."""
@@ -124,10 +132,12 @@ def draw(schema: Mapping[str, Any], rng: random.Random, root: Mapping[str, Any])
 
 
 def _text(schema: Mapping[str, Any], rng: random.Random, root: Mapping[str, Any]) -> str:
+    """Sentences, so that most texts fit a schema that asks for some."""
     low, high = schema.get("minLength", 0), schema.get("maxLength", 400)
-    text = " ".join(rng.choices(_WORDS, k=max(1, min(40, high // 8))))
-    while len(text) < low:
-        text += " " + rng.choice(_WORDS)
+    text = ""
+    while len(text) < max(low, min(200, high // 2)):
+        words = " ".join(rng.choices(_WORDS, k=8))
+        text += (" " if text else "") + words.capitalize() + "."
     return text[:high]
 
 

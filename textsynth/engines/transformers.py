@@ -1,9 +1,8 @@
-"""The transformers engine: constrained decoding in-process, a shared prefix computed once, no waiting for stragglers."""
+"""The transformers engine: constrained decoding in-process on CUDA, MPS or the CPU."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -63,8 +62,13 @@ class TransformersEngine:
     def describe(self) -> Mapping[str, Any]:
         """What lineage records of this engine."""
         return {
-            "type": "transformers", "model": self.model, "fingerprint": fingerprint(self.model), "dtype": self.dtype,
-            "batch": self.batch, "transformers": version("transformers"), "torch": version("torch"),
+            "type": "transformers",
+            "model": self.model,
+            "fingerprint": fingerprint(self.model),
+            "dtype": self.dtype,
+            "batch": self.batch,
+            "transformers": version("transformers"),
+            "torch": version("torch"),
         }
 
     def check(self, messages: Sequence[Message], schema: Mapping[str, Any] | None, max_tokens: int) -> None:
@@ -72,8 +76,8 @@ class TransformersEngine:
         used = len(self.encode(messages)[0])
         if used + max_tokens > self.context:
             raise InputError(
-                f"{self.place}: the prompt has {used} tokens and its answer may take {max_tokens}; {self.model} has room "
-                f"for {self.context}. Show fewer seeds, cut them (seeds.cut), or bound the longest field in the schema."
+                f"{self.place}: the prompt has {used} tokens and its answer may take {max_tokens}; {self.model} has "
+                f"room for {self.context}. Show fewer seeds, cut them (seeds.cut), or bound the longest field."
             )
         if schema is not None and (fault := self.grammars.fault(schema)):
             raise InputError(f"{self.place}: the schema has no grammar ({fault}). Simplify that part of the schema.")
@@ -144,7 +148,9 @@ class TransformersEngine:
     def fault(self, what: str, error: Exception) -> EngineError:
         """One sentence on what a vendor library raised."""
         detail = str(error).split("\n")[0][:200]
-        return EngineError(f"{self.place}: {self.model}: {what} ({type(error).__name__}: {detail}). Check engine.model.")
+        return EngineError(
+            f"{self.place}: {self.model}: {what} ({type(error).__name__}: {detail}). Check engine.model."
+        )
 
 
 def _need(package: str, place: str) -> None:

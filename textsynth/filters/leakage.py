@@ -20,7 +20,10 @@ from textsynth.records import Record, Seed, Verdict, canonical_json, text_of
 from textsynth.similarity.spans import tokens
 
 _REASONS = {
-    "span": "copied_span", "overlap": "near_seed", "similarity": "paraphrased_seed", "row_similarity": "near_seed",
+    "span": "copied_span",
+    "overlap": "near_seed",
+    "similarity": "paraphrased_seed",
+    "row_similarity": "near_seed",
 }
 _FREE_TEXT_TOKENS = 5  # a longer written text that equals a seed's is refused whatever alpha says
 
@@ -41,8 +44,13 @@ class LeakageFilter:
     name = "leakage"
 
     def __init__(
-        self, alpha: float, max_span: int | None, scores: SeedScores, references: References,
-        text: Sequence[str], columns: Sequence[str],
+        self,
+        alpha: float,
+        max_span: int | None,
+        scores: SeedScores,
+        references: References,
+        text: Sequence[str],
+        columns: Sequence[str],
     ) -> None:
         self._alpha, self._max_span, self._scores = alpha, max_span, scores
         self._references, self._text, self._columns = references, tuple(text), tuple(columns)
@@ -54,6 +62,7 @@ class LeakageFilter:
         self._base: np.ndarray[Any, np.dtype[np.float64]] = np.zeros(0)
         self._raw: list[dict[str, float]] = []
         self._base_clusters: list[int] = []
+        self._words: list[int] = []
 
     def prepare(self, records: Sequence[Record]) -> None:
         """Calibrate before the first round; encode a round's texts in bulk."""
@@ -93,9 +102,11 @@ class LeakageFilter:
             "method": "split conformal" if self._split else "full conformal",
             "calibration_records": len(self._base),
             "smallest_alpha": smallest_alpha(len(self._references.calibration), len(set(self._base_clusters))),
-            "center": self._center, "spread": self._spread,
+            "center": self._center,
+            "spread": self._spread,
             "calibration_scores": sorted(round(float(s), 6) for s in self._base),
             "calibration_raw": {k: sorted(round(raw[k], 6) for raw in self._raw) for k in self._center},
+            "calibration_words": sorted(self._words),
             "max_span": self._max_span,
             "max_span_refuses_of_calibration": sum(over) / len(over) if over else None,
         }
@@ -116,6 +127,8 @@ class LeakageFilter:
         self._raw = [self._raw_of(seed) for seed in self._references.calibration] if self._split else among
         self._base = np.array([self._scaled(raw)[0] for raw in self._raw])
         self._base_clusters = list(first)
+        compared = self._references.calibration if self._split else list(first.values())
+        self._words = [len(text_of(seed.data, self._text).split()) for seed in compared]
 
     def _raw_of(self, seed: Seed, without: int | None = None) -> dict[str, float]:
         return self._scores.raw(text_of(seed.data, self._text), seed.data, without)[0]

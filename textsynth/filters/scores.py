@@ -30,7 +30,11 @@ class SeedScores:
     floors = {"span": 2.0, "overlap": 0.05, "similarity": 0.02, "row_similarity": 0.02}
 
     def __init__(
-        self, seeds: Sequence[Seed], cluster: Mapping[str, int], text: Sequence[str], columns: Sequence[str],
+        self,
+        seeds: Sequence[Seed],
+        cluster: Mapping[str, int],
+        text: Sequence[str],
+        columns: Sequence[str],
         encoder: Encoder | None,
     ) -> None:
         groups = [cluster[seed.id] for seed in seeds]
@@ -46,8 +50,12 @@ class SeedScores:
         self._seed_rows: Rows | None = None
         self._owners: NDArray[np.int64] = np.zeros(0, np.int64)
         self._rows: dict[str, Rows] = {}
-        names = (("span", self._spans), ("overlap", self._shingles), ("similarity", self._encoder),
-                 ("row_similarity", self._row_index))
+        names = (
+            ("span", self._spans),
+            ("overlap", self._shingles),
+            ("similarity", self._encoder),
+            ("row_similarity", self._row_index),
+        )
         self.names = [name for name, part in names if part is not None]
 
     def encode(self, texts: Sequence[str]) -> None:
@@ -72,12 +80,10 @@ class SeedScores:
         return {k: float(v) for k, (v, _) in found.items()}, {k: at for k, (_, at) in found.items()}
 
     def _nearest(self, text: str, without: int | None) -> tuple[float, int]:
-        if self._seed_rows is None:
-            self._encode_seeds()
+        seed_rows = self._seed_rows if self._seed_rows is not None else self._encode_seeds()
         if text not in self._rows:
             self._encode([text])
-        assert self._seed_rows is not None
-        similarity = (self._seed_rows @ self._rows[text].T).max(axis=1)
+        similarity = (seed_rows @ self._rows[text].T).max(axis=1)
         if without is not None:
             similarity = np.where(self._groups[self._owners] == without, -1.0, similarity)
         if not len(similarity):
@@ -85,14 +91,16 @@ class SeedScores:
         best = int(similarity.argmax())
         return max(float(similarity[best]), 0.0), int(self._owners[best])
 
-    def _encode_seeds(self) -> None:
+    def _encode_seeds(self) -> Rows:
         rows = self._encode(self._texts)
         self._owners = np.repeat(np.arange(len(rows)), [len(some) for some in rows])
         self._seed_rows = np.concatenate(rows)
+        return self._seed_rows
 
     def _encode(self, texts: Sequence[str]) -> list[Rows]:
         """The rows of each text's windows, encoded at once and kept for `raw`."""
-        assert self._encoder is not None
+        if self._encoder is None:
+            raise AssertionError("texts are encoded only where there is an encoder")
         pieces = [windows(text) for text in texts]
         ends = np.cumsum([len(some) for some in pieces])[:-1]
         rows = np.split(self._encoder.encode([piece for some in pieces for piece in some]), ends)

@@ -41,7 +41,7 @@ class Impossible(Exception):
 
 
 def string_form(plain: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> dict[str, Any]:
-    """The one string schema for all of `plain` at once, with a maxLength.
+    """The one string schema for all of `plain` at once, with a maxLength or a pattern that bounds it.
 
     Raises:
         Impossible: no string fits.
@@ -68,8 +68,12 @@ def string_form(plain: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> di
             high = max(SHORTEST_STRING, math.ceil(SLACK * longest))
         high = max(high, math.ceil(SLACK * low))
         imposed = {"$comment": IMPOSED}
-    form: dict[str, Any] = {"type": "string", "maxLength": high, **imposed}
-    if low:
+    form: dict[str, Any] = {"type": "string", **imposed}
+    # a grammar cannot always intersect a counted pattern with lengths, so what the pattern says is not said again
+    implied = pattern_width(patterns[0]) if len(patterns) == 1 and is_regular(patterns[0]) else (0, None)
+    if high != implied[1]:
+        form["maxLength"] = high
+    if low > implied[0]:
         form["minLength"] = low
     if len(names) == 1:
         form["format"] = names.pop()
@@ -233,7 +237,8 @@ def _worst(form: Mapping[str, Any]) -> tuple[int, str]:
             items.append(("[]", more * (size + 1), path))
         return _sum(items)
     if form["type"] == "string":
-        return 2 + form["maxLength"] * (1 if "format" in form else BYTES_PER_CHARACTER), ""
+        longest = form["maxLength"] if "maxLength" in form else pattern_width(form["pattern"])[1] or 0
+        return 2 + longest * (1 if "format" in form else BYTES_PER_CHARACTER), ""
     if form["type"] in {"integer", "number"}:
         decimals = -int(Decimal(str(form.get("multipleOf", 1))).as_tuple().exponent)
         whole = max(len(str(math.floor(form["minimum"]))), len(str(math.ceil(form["maximum"]))))

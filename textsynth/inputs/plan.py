@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from textsynth.errors import InputError
-from textsynth.inputs.infer import is_free_text
 from textsynth.inputs.dialects import first_error, validator
+from textsynth.inputs.infer import is_free_text
 from textsynth.inputs.seeds import SeedSet
 from textsynth.job import Choices, Job, nearest
 from textsynth.records import Record, Seed, rng_for
@@ -89,7 +89,9 @@ class Planner:
         return max(0, min(size, plan.round, (budget - spent) // max(worst_calls, 1)))
 
 
-def plan_for(job: Job, schema: Mapping[str, Any], properties: Mapping[str, Mapping[str, Any]], seeds: SeedSet) -> Planner:
+def plan_for(
+    job: Job, schema: Mapping[str, Any], properties: Mapping[str, Mapping[str, Any]], seeds: SeedSet
+) -> Planner:
     """Check that every field has a source that can give it, and build the planner.
 
     Raises:

@@ -199,7 +199,7 @@ def sub_schema(schema: Schema, names: Sequence[str], extra: Mapping[str, Any]) -
     kept = {key: schema[key] for key in ("$schema", "$id", "id", *DEFINITIONS) if key in schema}
     inside = all(reference.startswith(INSIDE) for reference in _references(schema))
     if not inside:
-        base = str(schema.get("$id", schema.get("id", RECORD)))
+        base = str(schema.get("$id", schema.get("id", RECORD))).rstrip("#")
         kept = {"$schema": schema.get("$schema", DRAFTS[-1].uri)}
         kept["definitions"] = {"record": {**schema, "id" if draft_of(schema) == DRAFTS[0] else "$id": base}}
         properties = {name: _rebased(one, base) for name, one in properties.items()}

@@ -88,8 +88,12 @@ def _counted(rows: Iterator[Row], counts: dict[str, int]) -> Iterator[tuple[int,
 
 
 def clean_rows(
-    rows: Iterable[tuple[int, Row]], spec: SeedsSpec, fields: Sequence[str], drawn: Collection[str],
-    counts: dict[str, int], seen_columns: set[str],
+    rows: Iterable[tuple[int, Row]],
+    spec: SeedsSpec,
+    fields: Sequence[str],
+    drawn: Collection[str],
+    counts: dict[str, int],
+    seen_columns: set[str],
 ) -> Iterator[tuple[int, Row]]:
     """Yield rows with the record's fields only, stripped and cut, without missing values and without repeats."""
     repeats: set[str] = set()

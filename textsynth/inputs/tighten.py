@@ -36,7 +36,7 @@ GUIDANCE = {
 """llguidance's options for compact JSON with no escapes but those of a quote, a backslash and a new line."""
 
 MAX_NODES = 3000
-MAX_DEPTH = 100  # levels and references on the way to a node; more would exhaust Python's stack
+MAX_DEPTH = 60  # levels and references on the way to a node; more would exhaust Python's stack
 SIZES = ((2, 99, 16), (1, 99, 8), (1, 6, 4), (0, 3, 2), (0, 1, 1), (0, 0, 1))
 """How large a form may get, tried in turn until it keeps to MAX_NODES and MAX_DEPTH: how often a reference may stand
 inside itself, the level below which optional properties are left out, and how many branches of a union are kept."""
@@ -82,15 +82,16 @@ def tighten(schema: Mapping[str, Any], examples: Sequence[Mapping[str, Any]] = (
 
 def impossible(part: Part, among: Sequence[Part]) -> str | None:
     """Why no value fits all of `among`, parts of the document `part`, as a clause; None where some value may."""
-    for size in SIZES:
+    reason = None
+    for size in SIZES[::-1]:  # a small form settles most schemas
         try:
             _Former(part, *size).form(among, _Place(()))
-        except Impossible as reason:
-            return str(reason)
+            return None
+        except Impossible as refusal:
+            reason = str(refusal)
         except _TooLarge:
-            continue
-        return None
-    return None
+            break
+    return reason
 
 
 def plain_parts(part: Part) -> list[Part]:

@@ -12,7 +12,7 @@ from textsynth.outputs.store import Store
 def life_of(store: Store, record_id: str, with_seeds: bool = False) -> str:
     """Prompts, raw answers, verdicts and fields of one record.
 
-    Turns that show seeds are masked unless `with_seeds`; so is what a retry or a prompt repeats of them.
+    Turns that show seeds are masked unless `with_seeds`.
 
     Raises:
         InputError: the run has no such record.
@@ -25,18 +25,13 @@ def life_of(store: Store, record_id: str, with_seeds: bool = False) -> str:
     lines = [f"record {record_id}"]
     if found:
         row = found[0]
-        lines += [f"state: {row['state']}" + (f" ({row['reason']})" if row["reason"] else ""),
-                  f"attributes: {row['attributes']}", f"lineage: {row['lineage']}"]
+        lines += [
+            f"state: {row['state']}" + (f" ({row['reason']})" if row["reason"] else ""),
+            f"attributes: {row['attributes']}",
+            f"lineage: {row['lineage']}",
+        ]
     for request in requests:
-        lines += ["", f"request {request['id']}, rng_seed {request['rng_seed']}, seeds {', '.join(request['seed_ids']) or 'none'}"]
-        shown = 2 * len(request["seed_ids"])
-        first_turn = next((i for i, m in enumerate(request["messages"]) if m["role"] != "system"), 0)
-        for at, message in enumerate(request["messages"]):
-            seed_turn = first_turn <= at < first_turn + shown
-            text = f"(a seed, {len(message['content'])} characters)" if seed_turn and not with_seeds else message["content"]
-            lines.append(f"[{message['role']}] {text}")
-        lines.append("no answer yet" if request["text"] is None else
-                     f"[answer, {request['finish_reason']}, {request['completion_tokens']} tokens] {request['text']}")
+        lines += ["", *_request(request, with_seeds)]
     lines.append("")
     for verdict in store.verdicts(record_id):
         state = "accepted" if verdict["accepted"] else f"refused: {verdict['reason']}"
@@ -46,3 +41,17 @@ def life_of(store: Store, record_id: str, with_seeds: bool = False) -> str:
         fields: Any = json.loads(found[0]["fields"])
         lines += ["", json.dumps(fields, indent=2, ensure_ascii=False)]
     return "\n".join(lines)
+
+
+def _request(request: dict[str, Any], with_seeds: bool) -> list[str]:
+    """One request's turns and answer; the turns that show seeds stand first, behind the system turn."""
+    seeds = ", ".join(request["seed_ids"]) or "none"
+    lines = [f"request {request['id']}, rng_seed {request['rng_seed']}, seeds {seeds}"]
+    first = next((i for i, m in enumerate(request["messages"]) if m["role"] != "system"), 0)
+    for at, message in enumerate(request["messages"]):
+        masked = first <= at < first + 2 * len(request["seed_ids"]) and not with_seeds
+        content = message["content"]
+        lines.append(f"[{message['role']}] " + (f"(a seed, {len(content)} characters)" if masked else content))
+    if request["text"] is None:
+        return [*lines, "no answer yet"]
+    return [*lines, f"[answer, {request['finish_reason']}, {request['completion_tokens']} tokens] {request['text']}"]

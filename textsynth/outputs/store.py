@@ -85,7 +85,7 @@ class Store:
         try:
             if self._write:
                 self.commit()
-                self._guard(lambda: self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)"))
+                self._guard(lambda: self._db.execute("PRAGMA journal_mode = DELETE"))
         finally:
             self._db.close()
             self._unlock()
@@ -116,15 +116,29 @@ class Store:
             if schema is not None:
                 key = content_hash(schema)
                 texts[key], schema = schema, key
-            rows.append((r.id, record_id, r.round, r.step, _json(turns), schema, _json(dict(r.sampling)), r.rng_seed,
-                         _json(list(r.seed_ids)), _json(dict(r.attributes))))
+            rows.append(
+                (
+                    r.id,
+                    record_id,
+                    r.round,
+                    r.step,
+                    _json(turns),
+                    schema,
+                    _json(dict(r.sampling)),
+                    r.rng_seed,
+                    _json(list(r.seed_ids)),
+                    _json(dict(r.attributes)),
+                )
+            )
         self._run("INSERT OR IGNORE INTO texts VALUES (?, ?)", list(texts.items()))
         self._run("INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def add_completion(self, c: Completion) -> None:
         """Keep an answer; once committed it is never asked for again."""
-        self._run("INSERT OR IGNORE INTO completions VALUES (?, ?, ?, ?, ?)",
-                  [(c.request_id, c.text, c.finish_reason, c.prompt_tokens, c.completion_tokens)])
+        self._run(
+            "INSERT OR IGNORE INTO completions VALUES (?, ?, ?, ?, ?)",
+            [(c.request_id, c.text, c.finish_reason, c.prompt_tokens, c.completion_tokens)],
+        )
 
     def completion(self, request_id: str) -> Completion | None:
         """The kept answer to a request."""
@@ -145,15 +159,29 @@ class Store:
         for number, record, state, given in judged:
             reason = next((v.reason for v in given if not v.accepted), "surplus" if state == "surplus" else None)
             fields = None if record.fields is None else _json(record.fields)
-            records.append((number, record.id, record.round, state, reason, _json(record.attributes), fields,
-                            _json(record.working), _json(record.lineage)))
-            verdicts += [(record.id, at, v.filter, v.accepted, v.reason, _json(v.scores), v.neighbor_id)
-                         for at, v in enumerate(given)]
+            records.append(
+                (
+                    number,
+                    record.id,
+                    record.round,
+                    state,
+                    reason,
+                    _json(record.attributes),
+                    fields,
+                    _json(record.working),
+                    _json(record.lineage),
+                )
+            )
+            verdicts += [
+                (record.id, at, v.filter, v.accepted, v.reason, _json(v.scores), v.neighbor_id)
+                for at, v in enumerate(given)
+            ]
         accepted = sum(state == "accepted" for _, _, state, _ in judged)
         self._run("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", records)
         self._run("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", verdicts)
-        self._run("UPDATE rounds SET requests = ?, accepted = ?, closed = 1 WHERE round = ?",
-                  [(requests, accepted, round)])
+        self._run(
+            "UPDATE rounds SET requests = ?, accepted = ?, closed = 1 WHERE round = ?", [(requests, accepted, round)]
+        )
         self.commit()
 
     def rounds(self) -> list[dict[str, Any]]:
@@ -175,21 +203,27 @@ class Store:
         """A record's requests with their messages and answers, in order."""
         found = self.rows(
             "SELECT r.*, c.text, c.finish_reason, c.prompt_tokens, c.completion_tokens FROM requests r "
-            "LEFT JOIN completions c ON c.request_id = r.id WHERE r.record_id = ? ORDER BY r.id", (record_id,)
+            "LEFT JOIN completions c ON c.request_id = r.id WHERE r.record_id = ? ORDER BY r.id",
+            (record_id,),
         )
         requests = [_decoded(row, "messages", "sampling", "seed_ids", "attributes") for row in found]
         for request in requests:
             request["messages"] = [
-                {"role": role, "content": next(iter(self.rows("SELECT text FROM texts WHERE hash = ?", (key,))))["text"]}
+                {
+                    "role": role,
+                    "content": next(iter(self.rows("SELECT text FROM texts WHERE hash = ?", (key,))))["text"],
+                }
                 for role, key in request["messages"]
             ]
         return requests
 
     def totals(self) -> dict[str, int]:
         """Completions and tokens so far."""
-        query = ("SELECT COUNT(*) AS completions, COALESCE(SUM(prompt_tokens), 0) AS prompt_tokens, "
-                 "COALESCE(SUM(completion_tokens), 0) AS completion_tokens, "
-                 "COALESCE(SUM(finish_reason = 'length'), 0) AS truncated FROM completions")
+        query = (
+            "SELECT COUNT(*) AS completions, COALESCE(SUM(prompt_tokens), 0) AS prompt_tokens, "
+            "COALESCE(SUM(completion_tokens), 0) AS completion_tokens, "
+            "COALESCE(SUM(finish_reason = 'length'), 0) AS truncated FROM completions"
+        )
         return dict(next(iter(self.rows(query))))
 
     def vectors(self, keys: Sequence[str]) -> dict[str, bytes]:
@@ -210,7 +244,7 @@ class Store:
         """Rows of a query as dicts."""
         cursor = self._guard(lambda: self._db.execute(query, values))
         names = [column[0] for column in cursor.description]
-        for row in cursor:
+        while (row := self._guard(cursor.fetchone)) is not None:
             yield dict(zip(names, row, strict=True))
 
     def _prepare(self, new: bool) -> None:
@@ -223,7 +257,9 @@ class Store:
             self.put("version", VERSION)
             self._db.commit()
         if (version := self.get("version", 0)) > VERSION:
-            raise InputError(f"{self.folder}: run.db has version {version}; this textsynth reads up to {VERSION}. Upgrade.")
+            raise InputError(
+                f"{self.folder}: run.db has version {version}; this textsynth reads up to {VERSION}. Upgrade."
+            )
 
     def _run(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         self._guard(lambda: self._db.executemany(statement, rows))
@@ -263,7 +299,9 @@ def _take_lock(folder: Path) -> int:
 def _wrapped(error: sqlite3.Error, folder: Path) -> StoreError:
     text = str(error)
     if "full" in text or "disk I/O" in text:
-        return StoreError(f"{folder}: the disk is full or failed ({text}). Make room, then run again: nothing committed is lost.")
+        return StoreError(
+            f"{folder}: the disk is full or failed ({text}). Make room, then run again: nothing committed is lost."
+        )
     return StoreError(f"{folder}: run.db cannot be used ({text}). Restore it from a copy, or choose another folder.")
 
 

@@ -86,7 +86,7 @@ class SpanIndex:
         wanted = _window_hashes(ids, length)
         at = np.searchsorted(level.hashes, wanted)
         at[at == len(level.hashes)] = 0
-        found = np.flatnonzero(level.hashes[at] == wanted) if len(level.hashes) else []
+        found: list[int] = np.flatnonzero(level.hashes[at] == wanted).tolist() if len(level.hashes) else []
         for start in found:
             for window in (level.low[at[start]], level.high[at[start]]):
                 owner = int(self._owner[window])
