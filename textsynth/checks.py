@@ -7,17 +7,19 @@ from typing import Any
 
 from textsynth.errors import Faults, InputError
 from textsynth.filters.leakage import smallest_alpha
-from textsynth.inputs.schemas import schema_faults
+from textsynth.inputs.dialects import root_part
+from textsynth.inputs.schemas import DEFINITIONS, schema_faults
 from textsynth.inputs.seeds import SeedSet
+from textsynth.inputs.tighten import impossible
 from textsynth.job import DiversitySpec, Job, LeakageSpec, RulesSpec, SchemaSpec, nearest
 from textsynth.models import check_name
 from textsynth.similarity.encoder import TextEncoder
 
 
 def check_names(job: Job, properties: Mapping[str, Any]) -> None:
-    """Every field that the job names is in the record schema."""
+    """Fields that filters compare are in the record schema, and attributes are not."""
     known = ", ".join(list(properties)[:20])
-    places = [("seeds.columns", n) for n in job.seeds.columns] + [("seeds.cut", n) for n in job.seeds.cut]
+    places: list[tuple[str, str]] = []
     for number, spec in enumerate(job.filters):
         places += [(f"filters[{number}].on", n) for n in getattr(spec, "on", None) or []]
     faults = [
@@ -39,7 +41,7 @@ def check_encoders(job: Job) -> None:
     faults = Faults()
     for number, spec in enumerate(job.filters):
         if isinstance(spec, LeakageSpec | DiversitySpec) and job.steps:
-            faults.attempt(check_name, spec.encoder, f"{job.place}: filters[{number}].encoder")
+            faults.attempt(check_name, spec.encoder, f"{job.place}: filters[{number}].encoder", "encoder")
             faults.attempt(TextEncoder.check_installed, f"{job.place}: filters[{number}]")
     faults.raise_any()
 
@@ -52,6 +54,19 @@ def check_rules(job: Job) -> None:
         if isinstance(spec, RulesSpec)
         for fault in schema_faults(spec.rules, f"{job.place}: filters[{number}].rules")
     ]
+    if found:
+        raise InputError(found)
+
+
+def check_working(own: Mapping[str, Any], schema: Mapping[str, Any], place: str) -> None:
+    """Working fields have JSON Schemas that some value fits; they may point to the record schema's definitions."""
+    shared = {key: schema[key] for key in ("$schema", *DEFINITIONS) if key in schema}
+    found = []
+    for name, one in own.items():
+        whole = {**shared, **one}
+        faults = schema_faults(whole, f"{place}.{name}")
+        why = None if faults else impossible(root_part(whole), [root_part(whole)])
+        found += faults or ([f"{place}.{name}: no value fits it ({why}). Loosen it."] if why else [])
     if found:
         raise InputError(found)
 

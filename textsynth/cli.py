@@ -47,7 +47,8 @@ def main() -> NoReturn:
     except Exception as error:  # click's own: a wrong option, a missing argument
         if not hasattr(error, "format_message"):
             raise
-        say(f"textsynth: {error.format_message()} Try --help.")  # type: ignore[attr-defined]
+        said = str(error.format_message())
+        say(said if said.startswith("Usage:") else f"textsynth: {said.rstrip('.')}. Try --help.")
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -164,7 +165,7 @@ def filter_command(
         result = _resumable(
             lambda: filter_records(prepared, source, out, show), f"textsynth filter {source} --job {job} --out {out}"
         )
-    _end(result)
+    _end(result, of=result.accepted + sum(result.counts.values()))
 
 
 @app.command()
@@ -263,9 +264,9 @@ def _resumable(work: Callable[[], Result], again: str) -> Result:
         raise
 
 
-def _end(result: Result) -> NoReturn:
+def _end(result: Result, of: int = 0) -> NoReturn:
     refused = ", ".join(f"{count} {reason}" for reason, count in sorted(result.counts.items(), key=lambda x: -x[1]))
-    say(f"accepted {result.accepted} of {result.target}; refused: {refused or 'none'}")
+    say(f"accepted {result.accepted} of {of or result.target}; refused: {refused or 'none'}")
     for sentence in result.shortfall:
         say(sentence)
     print(f"records  {result.folder / 'accepted.jsonl'}")

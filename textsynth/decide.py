@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -31,23 +32,25 @@ def filter_records(prepared: Prepared, source: str, out: Path, on_progress: Show
         InputError: the source cannot be read or the folder holds something else.
     """
     old = Store(Path(source), write=False) if (Path(source) / "run.db").is_file() else None
-    first = next(_records(prepared, source, old), None)
-    if first is None:
+    count = sum(1 for _ in _records(prepared, source, old))  # all of the source is read before anything is written
+    if not count:
         raise InputError(f"filter: {source} holds no records. Give a file of records, or a run folder.")
-    with begin(prepared, out, {"input": source}) as store:
+    with begin(prepared, out, {"input": _content(source)}) as store:
         if old is not None:
             store.add_vectors({row["key"]: row["vector"] for row in old.rows("SELECT key, vector FROM features")})
-        run = _FilterRun(prepared, store, on_progress or (lambda progress: None), _records(prepared, source, old))
+        records = _records(prepared, source, old)
+        run = _FilterRun(prepared, store, on_progress or (lambda progress: None), records, count)
         run.go()
         run.keep_evidence()
         finish(store, "done", run.progress.seconds, [])
-        accepted, completed = run.progress.accepted, run.progress.completed
-        return Result(out, accepted, accepted, {**run.progress.rejected, "of": completed}, [])
+        accepted = run.progress.accepted
+        return Result(out, accepted, accepted, dict(run.progress.rejected), [])
 
 
 def preview_job(prepared: Prepared, count: int, on_progress: Show | None = None) -> list[tuple[Record, list[Verdict]]]:
     """Make `count` records and judge them, in a folder that is gone afterwards."""
-    plan = prepared.job.plan.model_copy(update={"target": count, "round": count, "max_requests": 10 * count})
+    calls = sum(1 + step.spec.retry for step in prepared.steps) or 1
+    plan = prepared.job.plan.model_copy(update={"target": count, "round": count, "max_requests": 10 * count * calls})
     job = prepared.job.model_copy(update={"plan": plan})
     small = replace(prepared, job=job, planner=replace(prepared.planner, job=job))
     with tempfile.TemporaryDirectory() as folder:
@@ -66,15 +69,16 @@ def planned_request(prepared: Prepared) -> Request | None:
 class _FilterRun(Run):
     """A run whose rounds come from a file of records instead of a plan."""
 
-    def __init__(self, prepared: Prepared, store: Store, report: Show, records: Iterator[Record]) -> None:
+    def __init__(self, prepared: Prepared, store: Store, report: Show, records: Iterator[Record], count: int) -> None:
         super().__init__(prepared, store, report)
-        self.progress.target = 2**62
+        self.progress.target = count
         self._records = records
 
     def go(self) -> None:
         """Judge every record; rounds that are closed already are passed over."""
         self._resume()
-        next(islice(self._records, sum(r.planned for r in self.results), None), None) if self.results else None
+        for _ in islice(self._records, sum(r.planned for r in self.results)):
+            pass
         self.open.clear()
         number = len(self.results)
         while batch := list(islice(self._records, self.prepared.job.plan.round)):
@@ -83,6 +87,17 @@ class _FilterRun(Run):
             drafts = [Draft(replace(record, round=number), done=True) for record in batch]
             self._close(Round(number, first, drafts))
             number += 1
+
+
+def _content(source: str) -> str:
+    """The hash of a file or of a folder's run, so that another input is not taken for the same."""
+    digest = hashlib.sha256()
+    path = Path(source)
+    for file in [path / "accepted.jsonl", path / "rejected.jsonl"] if path.is_dir() else [path]:
+        if file.is_file():
+            with file.open("rb") as opened:
+                digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return f"{path.name} {digest.hexdigest()}"
 
 
 def _records(prepared: Prepared, source: str, old: Store | None) -> Iterator[Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections import deque
@@ -31,6 +32,7 @@ class EngineThread:
         self._requests: queue.Queue[Request] = queue.Queue(_ROOM)
         self._completions: queue.Queue[Completion | Exception] = queue.Queue(_ROOM)
         self._stop = threading.Event()
+        self._fault: Exception | None = None  # raised once the completions before it are taken
         self._in_flight = 0  # handed out and not yet completed; only the engine's thread touches it
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -57,17 +59,17 @@ class EngineThread:
         """
         self._hand_over()
         found: list[Completion] = []
-        try:
-            item = self._completions.get(timeout=timeout)
-            while True:
+        with contextlib.suppress(queue.Empty):
+            while self._fault is None:
+                item = self._completions.get_nowait() if found else self._completions.get(timeout=timeout)
                 if isinstance(item, Exception):
-                    raise item
-                found.append(item)
-                item = self._completions.get_nowait()
-        except queue.Empty:
-            return found
-        finally:
-            self._hand_over()
+                    self._fault = item
+                else:
+                    found.append(item)
+        self._hand_over()
+        if self._fault is not None and not found:
+            raise self._fault
+        return found
 
     def _hand_over(self) -> None:
         while self._backlog and not self._requests.full():
@@ -100,6 +102,8 @@ class EngineThread:
                 self._completions.put(completion)
                 if self._stop.is_set():
                     return
+            name = type(self._engine).__name__
+            self._completions.put(EngineError(f"engine {name}: it ended before its feed did. Mend the engine."))
         except _Stopped:
             return
         except TextsynthError as error:

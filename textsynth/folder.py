@@ -43,9 +43,9 @@ def begin(prepared: Prepared, out: Path, also: Mapping[str, Any] | None = None) 
     """
     hashes = {**_hashes(prepared), **(also or {})}
     if (out / "run.db").is_file():
-        with Store(out, write=False) as old:
-            _check_same(out, old.get("hashes", {}), hashes)
-    elif out.is_dir() and any(out.iterdir()):
+        if (kept := _kept_hashes(out)) is not None:
+            _check_same(out, kept, hashes)
+    elif out.is_dir() and any(path.name != "run.lock" for path in out.iterdir()):
         raise InputError(f"{out}: the folder is not empty and holds no run. Choose a new folder.")
     elif out.exists() and not out.is_dir():
         raise InputError(f"{out}: this is a file. Choose a new folder.")
@@ -84,6 +84,16 @@ def _hashes(prepared: Prepared) -> dict[str, Any]:
         "prompts": {step.prompt.name: step.prompt.hash for step in prepared.steps},
         "model": dict(prepared.engine.describe())["fingerprint"] if prepared.engine else None,
     }
+
+
+def _kept_hashes(out: Path) -> Mapping[str, Any] | None:
+    """What the run in a folder was made from; None where it was killed before it had noted that."""
+    try:
+        with Store(out, write=False) as old:
+            kept: Mapping[str, Any] | None = old.get("hashes")
+            return kept
+    except InputError:  # an empty run.db, or one of a newer version, which opening it for writing refuses too
+        return None
 
 
 def _check_same(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

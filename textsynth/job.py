@@ -18,7 +18,7 @@ from textsynth.errors import InputError
 from textsynth.records import canonical_json
 from textsynth.yaml12 import dump_yaml, load_yaml
 
-Weights = dict[str | int | float | bool, Annotated[float, Field(gt=0)]]
+Weights = Annotated[dict[str | int | float | bool, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 Choices = Weights | Annotated[list[str | int | float | bool], Field(min_length=1)]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
 _THINK = re.compile(r"^.*?</think>", re.DOTALL)
 _HALF = re.compile("[\ud800-\udfff]")
-_FENCE = re.compile(r"```(?:json)?\s*\n?(.*?)```", re.DOTALL)
+_FENCE = re.compile(r"```(?:json)?\s*(?=\{)")
 
 
 class ParseError(ValueError):
@@ -19,22 +20,25 @@ def parse_fields(text: str) -> dict[str, Any]:
     """The JSON object of a completion, taken out of `<think>` blocks, fences and surrounding words.
 
     Raises:
-        ParseError: there is no complete JSON object, or it repeats a key or holds NaN.
+        ParseError: there is no complete JSON object, or it repeats a key or holds NaN or a number too large.
     """
-    text = _THINK.sub("", text, count=1) if "</think>" in text else text
-    fenced = _FENCE.search(text) if not text.lstrip().startswith("{") else None
-    text = fenced.group(1) if fenced else text
-    start = text.find("{")
+    if not text.lstrip().startswith("{"):
+        text = _THINK.sub("", text, count=1)
+    fence = None if text.lstrip().startswith("{") else _FENCE.search(text)
+    start = fence.end() if fence else text.find("{")
     if start < 0:
         raise ParseError("there is no JSON object")
-    decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer
+    )
     try:
         value, end = decoder.raw_decode(text, start)
     except json.JSONDecodeError as error:
         raise ParseError(f"not valid JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
         raise ParseError("the JSON is nested too deep") from None
-    if "{" in text[end:]:
+    rest = text[end:].partition("```")[0] if fence else text[end:]
+    if "{" in rest:
         raise ParseError("there is more than one JSON object")
     if _HALF.search(json.dumps(value, ensure_ascii=False)):
         raise ParseError("a character is half a surrogate pair")
@@ -51,3 +55,16 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ParseError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    if math.isinf(value := float(digits)):
+        raise ParseError("a number is too large")
+    return value
+
+
+def _integer(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:  # Python reads no more than some thousand digits
+        raise ParseError("a number is too large") from None

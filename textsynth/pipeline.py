@@ -11,10 +11,11 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from textsynth.engines.base import Engine
-from textsynth.errors import InputError, RunError
+from textsynth.errors import EngineError, InputError, RunError
 from textsynth.feed import EngineThread
 from textsynth.filters.base import Filter
 from textsynth.folder import begin, finish
@@ -99,6 +100,8 @@ class Run:
             self._ask_all(thread, self.open)  # of rounds taken up from the folder
             while self._advance(thread):
                 for completion in thread.take(timeout=0.2):
+                    if completion.request_id not in self.asked:
+                        raise EngineError(f"engine: it answered {completion.request_id}, which nobody waits for.")
                     round, draft, request = self.asked.pop(completion.request_id)
                     self.store.add_completion(completion)
                     self.progress.tokens += completion.completion_tokens
@@ -163,6 +166,8 @@ class Run:
         while len(self.open) < 2 and self._plan(thread):
             while self.open and not self.open[0].open:
                 self._close(self.open.pop(0))
+        if not self.open:
+            self._tell("finishing")
         return bool(self.open)
 
     def _plan(self, thread: EngineThread | None) -> bool:
@@ -243,8 +248,11 @@ def judge(filters: Sequence[Filter], record: Record) -> list[Verdict]:
     """Each filter's verdict in order, up to the first that refuses; if none does, every filter remembers the record."""
     verdicts: list[Verdict] = []
     for one in filters:
-        verdicts.append(one.check(record))
-        if not verdicts[-1].accepted:
+        verdict = one.check(record)
+        if not verdict.accepted and not verdict.reason:
+            verdict = replace(verdict, reason=f"{one.name}_refused")  # a custom filter need not name a reason
+        verdicts.append(verdict)
+        if not verdict.accepted:
             return verdicts
     for one in filters:
         one.remember(record)

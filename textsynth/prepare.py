@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from textsynth.checks import check_encoders, check_filters, check_names, check_rules, notes_on
+from textsynth.checks import check_encoders, check_filters, check_names, check_rules, check_working, notes_on
 from textsynth.engines.base import Engine, build_engine
 from textsynth.errors import Faults
 from textsynth.filters.base import Filter, References
@@ -26,7 +26,7 @@ from textsynth.inputs.seeds import SeedSet, load_seeds
 from textsynth.inputs.tighten import tighten
 from textsynth.job import DedupSpec, DiversitySpec, Job, LeakageSpec, RulesSpec, SchemaSpec, StepSpec, nearest
 from textsynth.models import EMBEDDED, is_fetched
-from textsynth.records import Record
+from textsynth.records import Record, Seed
 from textsynth.similarity.encoder import Encoder
 
 
@@ -77,6 +77,10 @@ class Prepared:
         kept = [n for n in self.properties if self.sources[n] != "copied"]
         return [n for n in kept if not is_free_text([s.data[n] for s in seeds if n in s.data])]
 
+    def examples(self, step: Step, number: int) -> tuple[Seed, ...]:
+        """The seeds that a step shows to the record with this number; no seed has what a working field holds."""
+        return () if step.working else self.planner.examples(number, step.number, step.written, step.spec.few_shot)
+
     def filters(self, encoder_for: Callable[[str], Encoder]) -> list[Filter]:
         """The job's filters, the schema always first, then the caller's own."""
         specs = [spec for spec in self.job.filters if not isinstance(spec, SchemaSpec)]
@@ -126,7 +130,7 @@ def prepare(
     """
     faults = Faults()
     schema = faults.attempt(load_schema, job.record_schema, job.path)
-    built = engine or faults.attempt(build_engine, job.engine, f"{job.place}: engine")
+    built = engine or (faults.attempt(build_engine, job.engine, f"{job.place}: engine") if job.steps else None)
     faults.attempt(check_encoders, job)
     faults.attempt(check_rules, job)
     if schema is None:
@@ -144,7 +148,7 @@ def prepare(
     faults.raise_any()
     if planner is None or steps is None:
         raise AssertionError("what does not load is a fault")
-    wanted = [(s.spec.few_shot, len(example_pool(seeds, s.written))) for s in steps if s.written]
+    wanted = [(s.spec.few_shot, len(example_pool(seeds, s.written))) for s in steps if not s.working]
     notes = notes_on(job, seeds, wanted)
     ready = engine is not None or job.engine.type != "transformers" or fetched(job.engine.model)
     if steps and not ready and not check_only:
@@ -229,9 +233,14 @@ def _step(
     names: tuple[str, ...],
     own: Mapping[str, Mapping[str, Any]],
 ) -> Step:
-    prompt = load_prompt(
-        spec.prompt, job.path, f"{job.place}: steps[{number}].prompt", given, (*names, *own), tuple(job.attributes)
+    place, faults = f"{job.place}: steps[{number}]", Faults()
+    faults.attempt(check_working, own, schema, f"{place}.writes")
+    prompt = faults.attempt(
+        load_prompt, spec.prompt, job.path, f"{place}.prompt", given, (*names, *own), tuple(job.attributes)
     )
+    faults.raise_any()
+    if prompt is None:
+        raise AssertionError("a prompt that does not load is a fault")
     answer = sub_schema(schema, names, own)
     decoding = tighten(answer, [{n: s.data[n] for n in names if n in s.data} for s in seeds.shown])
     limit, _ = token_bound(decoding)
@@ -245,8 +254,8 @@ def _check_prompts(prepared: Prepared, ask_engine: bool) -> None:
     record: Record = prepared.planner.record(0, 0)
     for step in prepared.steps:
         fields = {**(record.fields or {}), **{n: "" for n in step.prompt.given if n not in (record.fields or {})}}
-        examples = prepared.planner.examples(0, step.number, step.written, step.spec.few_shot)
-        messages = faults.attempt(step.prompt.messages, fields, record.attributes, () if step.working else examples)
+        examples = prepared.examples(step, 0)
+        messages = faults.attempt(step.prompt.messages, fields, record.attributes, examples)
         if messages and prepared.engine is not None and ask_engine:
             faults.attempt(prepared.engine.check, messages, step.decoding, int(step.sampling["max_tokens"]))
     faults.raise_any()

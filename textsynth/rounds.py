@@ -57,12 +57,7 @@ class Writer:
     def request(self, draft: Draft, before: Sequence[Message] = ()) -> Request:
         """The next request of a draft; `before` are the turns of a failed attempt, to go on from."""
         step, record = self._prepared.steps[draft.step], draft.record
-        number = int(record.id[1:])
-        shown = (
-            ()
-            if step.working and not step.written
-            else self._prepared.planner.examples(number, step.number, step.written, step.spec.few_shot)
-        )
+        shown = self._prepared.examples(step, int(record.id[1:]))
         known = {**(record.fields or {}), **record.working}
         messages = tuple(before) or step.prompt.messages(known, record.attributes, shown)
         request_id = f"{record.id}-{step.number}-{draft.attempt}"

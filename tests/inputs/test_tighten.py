@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import random
 import time
 from collections.abc import Mapping
@@ -137,7 +138,7 @@ def test_bounds_come_from_the_user_then_the_examples_then_defaults() -> None:
     assert field({"type": "string"}, ["x"])["maxLength"] == 24
     assert field({"type": "string"})["maxLength"] == 400
     assert field({"type": "string", "minLength": 1000})["maxLength"] == 1250
-    assert field({"type": "string", "pattern": "^[0-9]{3}$"})["maxLength"] == 3
+    assert field({"type": "string", "pattern": "^[0-9]{3}$"}) == {"type": "string", "pattern": "^[0-9]{3}$"}
     assert field({"type": "array", "items": TEXT})["maxItems"] == 8
     assert field({"type": "array", "items": TEXT}, [["a"] * 12])["maxItems"] == 15
     assert field({"type": "array", "items": {"type": "string"}}, [["a" * 80]])["items"]["maxLength"] == 100
@@ -254,3 +255,14 @@ def test_a_tightened_schema_accepts_nothing_that_the_original_refuses() -> None:
         for test in row["tests"]:
             if tightened.is_valid({"a": test["data"]}):
                 assert fast_validator(outer).is_valid({"a": test["data"]}), (row["file"], row["group"], test)
+
+
+def test_texts_that_are_sentences_end_with_one() -> None:
+    examples = [f"The visit of day {i} went well. We will see the patient again in {i} weeks." for i in range(8)]
+    form = field(TEXT, examples)
+    assert re.fullmatch(form["pattern"], "One sentence. And another one!")
+    assert not re.fullmatch(form["pattern"], "One. Two. Three.")
+    assert not re.fullmatch(form["pattern"], "No end")
+    assert form["maxLength"] > max(map(len, examples))
+    assert "pattern" not in field(TEXT, [text.rstrip(".") for text in examples])
+    assert re.fullmatch(field(TEXT, [*examples, ""])["pattern"], "")

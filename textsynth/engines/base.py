@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from textsynth.errors import InputError
-from textsynth.job import EngineSpec
+from textsynth.job import EngineSpec, nearest
 from textsynth.records import Completion, Message, Request
 
 
@@ -55,4 +55,9 @@ def check_options(options: Mapping[str, Any], known: Mapping[str, str], place: s
     unknown = [name for name in options if name not in known]
     if unknown:
         allowed = ", ".join(f"{name} ({what})" for name, what in known.items())
-        raise InputError([f"{place}.options.{name} is not a known option. Known here: {allowed}." for name in unknown])
+        raise InputError(
+            [
+                f"{place}.options.{name} is not a known option. {nearest(name, known)}Known here: {allowed}."
+                for name in unknown
+            ]
+        )

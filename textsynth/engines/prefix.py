@@ -140,7 +140,9 @@ class RowCache(Cache):
     ) -> tuple[Tensor, None]:
         """Attention of query [rows, heads, tokens, size] over each row's prefix and own tokens."""
         if kwargs.get("s_aux") is not None:
-            raise EngineError("engine transformers: this model's attention has sinks. Use engine vllm or openai.")
+            raise EngineError(
+                "engine transformers: this model's attention has sinks, which this engine lacks. Use another model."
+            )
         rows, heads, count, size = query.shape
         query = query.reshape(rows, key.shape[1], -1, size) * (size**-0.5 if scaling is None else scaling)
         repeat = heads // key.shape[1]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import llguidance.hf
-import llguidance.torch
+import llguidance.numpy  # llguidance.torch would load torch's compiler, which takes seconds
 import numpy as np
 import torch
 from torch import Tensor
@@ -63,11 +63,11 @@ class Grammars:
 
     def allowed(self, rows: Sequence[Row], vocabulary: int) -> Tensor:
         """Which tokens each row may take next: bool [rows, vocabulary], on the CPU. Rows are filled in parallel."""
-        bits = torch.full((len(rows), -(-vocabulary // 32)), -1, dtype=torch.int32)
+        bits = np.full((len(rows), -(-vocabulary // 32)), -1, dtype=np.int32)
         pairs = [(row.matcher, number) for number, row in enumerate(rows) if row.matcher is not None]
         if pairs:
-            llguidance.torch.fill_next_token_bitmask_par(self._executor, pairs, bits)
-        unpacked = np.unpackbits(bits.numpy().view(np.uint8), axis=1, bitorder="little")
+            llguidance.numpy.fill_next_token_bitmask_par(self._executor, pairs, bits)
+        unpacked = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")
         return torch.from_numpy(unpacked[:, :vocabulary]).bool()
 
 

@@ -40,7 +40,7 @@ class TransformersEngine:
     ) -> None:
         for package in ("torch", "transformers", "llguidance"):
             _need(package, place)
-        check_name(model, f"{place}.model")
+        check_name(model, f"{place}.model", "llm")
         self.model, self.dtype, self.batch, self.device, self.place = model, dtype, batch, device, place
 
     @classmethod

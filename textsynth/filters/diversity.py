@@ -25,14 +25,16 @@ class DiversityFilter:
 
     def prepare(self, records: Sequence[Record]) -> None:
         """Encode a round's texts in bulk."""
-        rows = self._encoder.encode([text_of(record.fields or {}, self._text) for record in records])
-        self._round = {record.id: row for record, row in zip(records, rows, strict=True)}
+        texts = {record.id: text_of(record.fields or {}, self._text) for record in records}
+        said = {record_id: text for record_id, text in texts.items() if text}
+        self._round = dict(zip(said, self._encoder.encode(list(said.values())), strict=True))
 
     def check(self, record: Record) -> Verdict:
-        """Accept, or refuse as `too_similar` with the neighbor's id."""
-        if self._accepted is None:
+        """Accept, or refuse as `too_similar` with the neighbor's id. What says nothing is similar to nothing."""
+        mine = self._round.get(record.id)
+        if mine is None or self._accepted is None:
             return Verdict(self.name, True, None, {"similarity": 0.0})
-        similarities, numbers = self._accepted.search(self._round[record.id][None])
+        similarities, numbers = self._accepted.search(mine[None])
         similarity, neighbor = round(float(similarities[0, 0]), 6), self._ids[int(numbers[0, 0])]
         if similarity > self._most:
             return Verdict(self.name, False, "too_similar", {"similarity": similarity}, neighbor)
@@ -40,10 +42,12 @@ class DiversityFilter:
 
     def remember(self, record: Record) -> None:
         """Later records are compared with this one."""
-        row = self._round[record.id][None]
+        mine = self._round.get(record.id)
+        if mine is None:
+            return
         if self._accepted is None:
-            self._accepted = Nearest(row.shape[1])
-        self._accepted.add(row)
+            self._accepted = Nearest(len(mine))
+        self._accepted.add(mine[None])
         self._ids.append(record.id)
 
     def evidence(self) -> Mapping[str, Any]:

@@ -54,7 +54,7 @@ class LeakageFilter:
     ) -> None:
         self._alpha, self._max_span, self._scores = alpha, max_span, scores
         self._references, self._text, self._columns = references, tuple(text), tuple(columns)
-        self._exact = {key for seed in references.shown for key in self._text_keys(seed.data)}
+        self._exact = {key: seed.id for seed in references.shown for key in self._text_keys(seed.data)}
         self._rows = {self._row_key(seed.data): seed.id for seed in references.shown}
         self._split = 1 / (len(references.calibration) + 1) <= alpha
         self._center: dict[str, float] = {}
@@ -81,8 +81,10 @@ class LeakageFilter:
         scores = {**{k: round(v, 6) for k, v in raw.items()}, "score": round(score, 6), "p_value": round(p_value, 6)}
         if self._columns and (twin := self._rows.get(self._row_key(fields))) is not None:
             return Verdict(self.name, False, "copied_row", scores, twin)
-        if any(key in self._exact for key in self._text_keys(fields)):
-            return Verdict(self.name, False, "copied_span", scores, seed)
+        if (
+            twin := next((self._exact[key] for key in self._text_keys(fields) if key in self._exact), None)
+        ) is not None:
+            return Verdict(self.name, False, "copied_span", scores, twin)
         if self._max_span is not None and raw.get("span", 0) > self._max_span:
             neighbor = self._references.shown[nearest["span"]].id
             return Verdict(self.name, False, "copied_span", scores, neighbor)
@@ -142,8 +144,11 @@ class LeakageFilter:
     def _p_value(self, score: float, seed: str | None) -> float:
         """The share of calibration records, the candidate among them, that are at least as close to a seed.
 
-        In full conformal the candidate is also a neighbor of the seeds. Scores are symmetric, so it raises only the
-        score of its own nearest seed to the candidate's: that seed always counts.
+        In full conformal the candidate is also a neighbor of the seeds. Scores are symmetric, so it raises no seed's
+        beyond its own score, and up to that only its nearest seeds'. Of several equally near ones a single one is
+        counted here. That refuses a little more than counting them all, and the claim still holds: among records of
+        which each would be refused if it came last, one that scores least has all others counted (if it has uncounted
+        ties and one of these is refused too, then that one, whose only neighbor so near has others).
         """
         beyond = int((self._base >= score).sum())
         if not self._split and seed is not None:

@@ -9,6 +9,7 @@ import importlib
 import json
 import math
 import re
+import statistics
 import warnings
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -18,6 +19,10 @@ from typing import Any
 SLACK = 1.25  # a bound taken from examples is this much above the longest of them
 STRING = 400  # characters of a string without bound or example
 SHORTEST_STRING = 24  # no bound taken from examples is below this
+SENTENCE_SLACK = 1.6  # instead of SLACK where sentences are counted: a text ends with one, seldom at this bound
+FEWEST_TEXTS = 5  # examples from which sentences are counted
+SENTENCE_WORDS = 5  # median words above which an example counts as sentences
+_CLOSING = r"[\"')]?"  # what may stand behind the mark that ends a sentence
 ARRAY = 8  # items of an array without bound or example
 SHORTEST_ARRAY = 3
 MAP = 4  # entries of an object whose names are free
@@ -66,6 +71,9 @@ def string_form(plain: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> di
         high = max(FORMATS[name] for name in names) if names else STRING
         if longest is not None:
             high = max(SHORTEST_STRING, math.ceil(SLACK * longest))
+        if longest is not None and not patterns and (sentences := sentence_pattern(values)):
+            patterns, high = [sentences], max(high, math.ceil(SENTENCE_SLACK * longest))
+            low = 0  # grammars give up on a pattern with both lengths; the schema itself still judges a short text
         high = max(high, math.ceil(SLACK * low))
         imposed = {"$comment": IMPOSED}
     form: dict[str, Any] = {"type": "string", **imposed}
@@ -83,6 +91,24 @@ def string_form(plain: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> di
     if len(usable) > 1:
         form["allOf"] = [{"pattern": pattern} for pattern in usable[1:]]
     return form
+
+
+def sentence_pattern(values: Sequence[Any]) -> str | None:
+    """A pattern that ends a text after as many sentences as three quarters of the examples have at most.
+
+    A bound in characters cuts a text that rambles in the middle of a word; this one lets it end well. None where the
+    examples are not sentences: too few, too short, or more than one in twenty without a mark at its end.
+    """
+    texts = [value.strip() for value in values if isinstance(value, str) and value.strip()]
+    ended = [text for text in texts if re.search(rf"[.!?]{_CLOSING}$", text)]
+    if len(texts) < FEWEST_TEXTS or len(ended) < 0.95 * len(texts):
+        return None
+    if statistics.median(len(text.split()) for text in texts) <= SENTENCE_WORDS:
+        return None
+    counts = sorted(len(re.findall(r"[^.!?]+[.!?]+", text)) for text in ended)
+    most = max(1, counts[(3 * len(counts)) // 4])
+    least = 1 if len(texts) == sum(isinstance(value, str) for value in values) else 0
+    return rf"^(?:[^.!?]+[.!?]{_CLOSING}){{{least},{most}}}$"
 
 
 def pattern_width(pattern: str) -> tuple[int, int | None]:

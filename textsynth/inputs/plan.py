@@ -103,11 +103,13 @@ def plan_for(
     grouped = {name for group in job.together for name in group}
     groups = tuple([tuple(g) for g in job.together] + [(n,) for n in sampled if n not in grouped])
     copied = tuple(n for n, s in job.fields.items() if s.source == "copied")
-    for name in sampled:
+    for name in [n for n in (*sampled, *copied) if n in properties]:
         values = [seed.data[name] for seed in seeds.shown if name in seed.data]
         if not values:
-            faults.append(f"{job.place}: fields.{name} is sampled, but no seed has it. Give values, or map a column.")
-        elif is_free_text(values):
+            use = "Give values, or map a column" if name in sampled else "Map a column, or take the field out"
+            source = job.fields[name].source
+            faults.append(f"{job.place}: fields.{name} is {source}, but no seed has it. {use}.")
+        elif name in sampled and is_free_text(values):
             faults.append(
                 f"{job.place}: fields.{name} is sampled, but the seeds hold free text there. "
                 "Make it written, or give it values."

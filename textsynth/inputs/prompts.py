@@ -7,6 +7,7 @@ Both see `fields` (what is known of the record so far), `attributes`, and `write
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from textsynth.job import builtin, builtin_names, nearest
 from textsynth.records import Message, Seed, content_hash
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment, Template
+
+MOST_CHARACTERS = 1_000_000  # of one turn; no model reads more
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,21 @@ class Prompt:
             "attributes": {name: attributes.get(name) for name in self.attributes},
             "writes": list(self.written),
         }
+        parts: list[str] = []
+        size = 0
         try:
-            return "".join(self.template.blocks[block](self.template.new_context(known))).strip()
+            for part in self.template.blocks[block](self.template.new_context(known)):
+                parts.append(part)
+                size += len(part)
+                if size > MOST_CHARACTERS:
+                    raise InputError(
+                        f"{self.name}: the block {block} gives more than {MOST_CHARACTERS:,} characters. Shorten it."
+                    )
+            return "".join(parts).strip()
+        except InputError:
+            raise
         except jinja2.TemplateError as error:
-            raise InputError(f"{self.name}: {_reason(error)}. {self._known()}") from None
+            raise InputError(f"{self.name}: {_reason(error, self.source)}. {self._known()}") from None
         except Exception as error:  # a template can fail in any way that Python can
             raise InputError(f"{self.name}: the template fails with {type(error).__name__}. {self._known()}") from None
 
@@ -96,6 +110,7 @@ def load_prompt(
     )
     environment.filters["tojson"] = answer_text
     try:
+        _check_stands_alone(environment, source, ref)
         template = environment.from_string(source)
     except jinja2.TemplateSyntaxError as error:
         raise InputError(f"{ref} line {error.lineno}: {error.message}. Mend the template.") from None
@@ -119,10 +134,24 @@ def _read(ref: str, job_path: Path, place: str) -> str:
             f"{place} is {ref}: there is no such prompt. {nearest(ref, known)}"
             f"Use ./path.j2 or a built-in one: {', '.join(known)}."
         ) from None
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):  # also a path with a null character
         raise InputError(f"{place} is {ref}: the file cannot be read as UTF-8 text. Give a .j2 file.") from None
 
 
-def _reason(error: Exception) -> str:
-    text = str(error).rstrip(".")
-    return text.replace("'dict object' has no attribute", "there is no") or type(error).__name__
+def _check_stands_alone(environment: Environment, source: str, ref: str) -> None:
+    """Refuse tags that would read another file, also where blocks rendered by themselves would pass over them."""
+    from jinja2 import nodes
+
+    tags = (nodes.Extends, nodes.FromImport, nodes.Import, nodes.Include)
+    for node in environment.parse(source).find_all(tags):
+        tag = "import" if isinstance(node, nodes.FromImport) else type(node).__name__.lower()
+        raise InputError(f"{ref} line {node.lineno}: {tag} reads another file. Write all of it into this template.")
+
+
+def _reason(error: Exception, source: str) -> str:
+    """Jinja's message; only the kind of error where it quotes what the template does not say, such as a seed's text."""
+    text = str(error).rstrip(".").replace("'dict object' has no attribute", "there is no")
+    quoted = re.findall(r"there is no '(.*)'|has no (?:attribute|element) '?(.*?)'?$", text, re.DOTALL)
+    if not text or any(word not in source for pair in quoted for word in pair):
+        return f"the template fails with {type(error).__name__}"
+    return text

@@ -16,6 +16,7 @@ from textsynth.records import Seed, content_hash, rng_for, strings_in
 from textsynth.similarity.minhash import clusters_of
 
 MAX_BYTES = 1 << 30  # of seed text kept in memory; more needs seeds.limit
+LONGEST_NAME = 40  # characters of a column's name in a message
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"')\]]*(?=\s|$)|[。！？]")
 
 
@@ -150,8 +151,7 @@ def _check_columns(job: Job, fields: Collection[str], columns: set[str], counts:
     named = [(f"seeds.columns.{f}", c) for f, c in job.seeds.columns.items()]
     named += [("seeds.one_per", job.seeds.one_per)] if job.seeds.one_per else []
     faults = [
-        f"{job.place}: {place} is {column}, which no row has. "
-        f"{nearest(column, columns)}Columns: {', '.join(sorted(columns)[:20])}."
+        f"{job.place}: {place} is {column}, which no row has. {nearest(column, columns)}Columns: {_names(columns)}."
         for place, column in named
         if column not in columns
     ]
@@ -164,6 +164,12 @@ def _check_columns(job: Job, fields: Collection[str], columns: set[str], counts:
     ]
     if faults:
         raise InputError(faults)
+
+
+def _names(columns: Iterable[str]) -> str:
+    """Columns as a message lists them; a long name may be the text of a file without a header."""
+    names = sorted(name for name in columns if len(name) <= LONGEST_NAME)
+    return ", ".join(names[:20]) or "none with a short name"
 
 
 def to_numbers(rows: Sequence[Row], fields: Iterable[str]) -> None:

@@ -150,7 +150,7 @@ def _check_place(store: Store, format: str, out: Path, force: bool) -> None:
     if not (out.exists() or out.is_symlink()):
         return
     if not force:
-        raise InputError(f"{place} exists already. Choose a new path.")
+        raise InputError(f"{place} exists already. Choose a new path, or use --force.")
     replaceable = (out / "dataset_info.json").is_file() if format == "dataset" else out.is_file()
     if not replaceable or out.resolve() == (store.folder / "run.db").resolve():
         raise InputError(f"{place} is something else than an earlier export. Choose a new path.")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from textsynth.errors import InputError, StoreError
+from textsynth.outputs.lock import folder_lock
 from textsynth.records import Completion, Record, Request, Verdict, content_hash
 
 VERSION = 1
@@ -55,24 +55,16 @@ class Store:
 
     def __init__(self, folder: Path, write: bool = True) -> None:
         self.folder, self._write = folder, write
-        self._lock: int | None = None
         path = folder / "run.db"
-        if write:
-            self._lock = _take_lock(folder)
-        elif not path.is_file():
+        if not write and not path.is_file():
             raise InputError(f"{folder}: there is no run here (no run.db). Give a folder that `textsynth run` wrote.")
-        new = not path.exists()
-        try:
-            if new:
-                os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-            self._db = sqlite3.connect(path if write else f"{path.resolve().as_uri()}?mode=ro", uri=not write)
-            self._prepare(new)
-        except sqlite3.Error as error:
-            self._unlock()
-            raise _wrapped(error, folder) from None
-        except InputError:
-            self._unlock()
-            raise
+        with ExitStack() as held:  # lets go of all of it if opening fails
+            if write:
+                held.enter_context(folder_lock(folder))
+            self._db = self._guard(lambda: _connect(path, write))
+            held.callback(self._db.close)
+            self._guard(self._prepare)
+            self._held = held.pop_all()
 
     def __enter__(self) -> Store:
         return self
@@ -82,13 +74,11 @@ class Store:
 
     def close(self) -> None:
         """Commit, fold the write-ahead log back into one file, and let go of the folder."""
-        try:
+        with self._held:
             if self._write:
                 self.commit()
-                self._guard(lambda: self._db.execute("PRAGMA journal_mode = DELETE"))
-        finally:
-            self._db.close()
-            self._unlock()
+                with suppress(sqlite3.Error):  # another process reads it now: the log stays, as safe as the file
+                    self._db.execute("PRAGMA journal_mode = DELETE")
 
     def commit(self) -> None:
         """Make everything written so far durable."""
@@ -177,12 +167,16 @@ class Store:
                 for at, v in enumerate(given)
             ]
         accepted = sum(state == "accepted" for _, _, state, _ in judged)
-        self._run("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", records)
-        self._run("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", verdicts)
-        self._run(
-            "UPDATE rounds SET requests = ?, accepted = ?, closed = 1 WHERE round = ?", [(requests, accepted, round)]
-        )
-        self.commit()
+        self.commit()  # completions stay, whatever ends what follows
+        try:
+            self._run("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", records)
+            self._run("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", verdicts)
+            done = (requests, accepted, round)
+            self._run("UPDATE rounds SET requests = ?, accepted = ?, closed = 1 WHERE round = ?", [done])
+            self.commit()
+        except BaseException:  # Ctrl-C too
+            self._db.rollback()
+            raise
 
     def rounds(self) -> list[dict[str, Any]]:
         """All rounds in order: round, first, planned, requests, accepted, closed."""
@@ -247,13 +241,13 @@ class Store:
         while (row := self._guard(cursor.fetchone)) is not None:
             yield dict(zip(names, row, strict=True))
 
-    def _prepare(self, new: bool) -> None:
+    def _prepare(self) -> None:
         if self._write:
             self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-        if new or not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+        if not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
             if not self._write:
                 raise InputError(f"{self.folder}: run.db is empty. Start the run again.")
-            self._db.executescript(_TABLES)
+            self._db.executescript(f"BEGIN; {_TABLES}")  # all or nothing, so that one killed here can start again
             self.put("version", VERSION)
             self._db.commit()
         if (version := self.get("version", 0)) > VERSION:
@@ -267,38 +261,20 @@ class Store:
     def _guard(self, action: Callable[[], T]) -> T:
         try:
             return action()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise _wrapped(error, self.folder) from None
 
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-            (self.folder / "run.lock").unlink(missing_ok=True)
+
+def _connect(path: Path, write: bool) -> sqlite3.Connection:
+    if not write:
+        return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    return sqlite3.connect(path)
 
 
-def _take_lock(folder: Path) -> int:
-    """Hold run.lock for as long as the process lives; the system lets go of it when the process dies."""
-    path = folder / "run.lock"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    except OSError as error:
-        raise InputError(f"{folder}: the folder cannot be written ({error.strerror}). Choose another --out.") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        owner = os.read(lock, 200).decode("utf-8", "replace").strip()
-        os.close(lock)
-        raise InputError(f"{folder}: a run is writing here ({owner}). Wait for it or stop it.") from None
-    os.ftruncate(lock, 0)
-    os.write(lock, f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
-    return lock
-
-
-def _wrapped(error: sqlite3.Error, folder: Path) -> StoreError:
+def _wrapped(error: sqlite3.Error | OSError, folder: Path) -> StoreError:
     text = str(error)
-    if "full" in text or "disk I/O" in text:
+    if isinstance(error, OSError) or "full" in text or "disk I/O" in text:
         return StoreError(
             f"{folder}: the disk is full or failed ({text}). Make room, then run again: nothing committed is lost."
         )

@@ -35,8 +35,10 @@ class NearDuplicates:
         return max(self.all_near(text), key=lambda hit: (hit[0], -hit[1]), default=(0.0, -1))
 
     def all_near(self, text: str) -> list[tuple[float, int]]:
-        """Similarity and number of every kept text at or above the threshold."""
+        """Similarity and number of every kept text at or above the threshold; a text without words is near none."""
         mine, sketch = _sketch(text)
+        if not len(mine):
+            return []
         pairs = ((jaccard(mine, self._kept[key]), key) for key in sorted(self._index.query(sketch)))
         return [pair for pair in pairs if pair[0] >= self._threshold]
 
@@ -58,7 +60,7 @@ def jaccard(a: Hashes, b: Hashes) -> float:
 def clusters_of(texts: Sequence[str], threshold: float = 0.5) -> list[int]:
     """A cluster number for each text: texts linked by near duplicates share one, numbered by first appearance.
 
-    An empty text is a cluster of its own.
+    A text without words is a cluster of its own.
     """
     parent = list(range(len(texts)))
 
@@ -69,14 +71,10 @@ def clusters_of(texts: Sequence[str], threshold: float = 0.5) -> list[int]:
         return number
 
     index = NearDuplicates(threshold)
-    owners: list[int] = []
     for number, text in enumerate(texts):
-        if not text:
-            continue
         for _, key in index.all_near(text):
-            parent[root(number)] = root(owners[key])
+            parent[root(number)] = root(key)
         index.add(text)
-        owners.append(number)
     names: dict[int, int] = {}
     return [names.setdefault(root(number), len(names)) for number in range(len(texts))]
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_LARGEST = 1e300
+
 
 class RowIndex:
     """Finds the indexed row that is closest to a row.
@@ -28,8 +30,8 @@ class RowIndex:
         self._labels = [n for n in names if n not in self._numeric]
         self._codes: dict[str, dict[str, int]] = {n: {} for n in self._labels}
         self._group = np.asarray(range(len(rows)) if groups is None else groups, np.int64)
-        self._numbers = np.array([self._values(r) for r in rows], np.float64).reshape(len(rows), -1)
-        self._coded = np.array([self._code(r, grow=True) for r in rows], np.int64).reshape(len(rows), -1)
+        self._numbers = np.array([self._values(r) for r in rows], np.float64).reshape(len(rows), len(self._numeric))
+        self._coded = np.array([self._code(r, grow=True) for r in rows], np.int64).reshape(len(rows), len(self._labels))
         lows, highs = (f(self._numbers, axis=0, initial=np.nan) for f in (np.fmin.reduce, np.fmax.reduce))
         spread = np.nan_to_num(highs - lows)
         self._spread = np.where(spread > 0, spread, 1.0)
@@ -54,7 +56,7 @@ class RowIndex:
         return np.asarray((near.sum(axis=1) + equal.sum(axis=1)) / max(columns, 1))
 
     def _values(self, row: Mapping[str, Any]) -> list[float]:
-        return [float(row[n]) if _number(row.get(n)) else float("nan") for n in self._numeric]
+        return [_bounded(row[n]) if _number(row.get(n)) else float("nan") for n in self._numeric]
 
     def _code(self, row: Mapping[str, Any], grow: bool) -> list[int]:
         coded = []
@@ -66,3 +68,8 @@ class RowIndex:
 
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _bounded(value: float) -> float:
+    """An integer of JSON may be larger than any float, and the gap between two such is a number too."""
+    return float(min(max(value, -_LARGEST), _LARGEST))

@@ -1,0 +1,93 @@
+"""No accepted record repeats another, exactly or nearly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from textsynth.filters.dedup import DedupFilter
+from textsynth.records import Record
+
+NOTE = "The patient is a retired pilot who came in with a cough that had lasted for three weeks and kept him awake."
+
+
+def records(notes: Sequence[Mapping[str, Any]], first: int = 0) -> list[Record]:
+    return [Record(f"r{first + number:07d}", 0, {}, fields) for number, fields in enumerate(notes)]
+
+
+def dedup(near: float | None = 0.8) -> DedupFilter:
+    return DedupFilter(near, ["note", "age"], ["note"])
+
+
+def keep(filter: DedupFilter, candidates: Sequence[Record]) -> list[Record]:
+    """Those accepted one after another, as a run does it."""
+    filter.prepare(candidates)
+    kept = []
+    for record in candidates:
+        if filter.check(record).accepted:
+            filter.remember(record)
+            kept.append(record)
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"note": NOTE, "age": 70}, "exact_duplicate"),
+        ({"age": 70, "note": NOTE}, "exact_duplicate"),
+        ({"note": f"  {NOTE.upper().replace(' ', chr(10))}!", "age": 70}, "exact_duplicate"),
+        ({"note": NOTE, "age": 71}, "near_duplicate"),
+        ({"note": NOTE.replace("awake", "restless"), "age": 70}, "near_duplicate"),
+        ({"note": NOTE + " He sleeps now.", "age": 70}, "near_duplicate"),
+        ({"note": "A retired pilot, awake for three weeks with a cough.", "age": 70}, None),
+        ({"note": "", "age": 70}, None),
+        ({"age": 70}, None),
+        (None, None),
+    ],
+)
+def test_reasons(fields: Mapping[str, Any] | None, reason: str | None) -> None:
+    filter = dedup()
+    filter.remember(Record("r0000007", 0, {}, {"note": NOTE, "age": 70}))
+    verdict = filter.check(Record("r0000008", 0, {}, fields))
+    assert (verdict.accepted, verdict.reason) == (reason is None, reason)
+    assert verdict.neighbor_id == (None if reason is None else "r0000007")
+    assert "pilot" not in str(verdict)
+
+
+def test_without_near_only_exact_repeats_are_refused() -> None:
+    filter = dedup(near=None)
+    filter.remember(Record("r0000007", 0, {}, {"note": NOTE, "age": 70}))
+    assert filter.check(Record("r0000008", 0, {}, {"note": NOTE, "age": 71})).accepted
+    assert filter.check(Record("r0000008", 0, {}, {"note": NOTE, "age": 70})).reason == "exact_duplicate"
+
+
+@pytest.mark.parametrize("values", [("", 1, 2), ("+", "-", "*"), (1, 2, 3), ([], ["a"], None)])
+def test_what_says_nothing_is_no_near_duplicate(values: tuple[Any, ...]) -> None:
+    notes = [{"note": value, "age": at} for at, value in enumerate(values)]
+    assert len(keep(dedup(), records(notes))) == 3
+
+
+def test_a_check_leaves_no_trace() -> None:
+    filter = dedup()
+    twins = records([{"note": NOTE, "age": 70}] * 2)
+    assert filter.check(twins[0]).accepted
+    assert filter.check(twins[1]).accepted
+    filter.remember(twins[0])
+    assert not filter.check(twins[1]).accepted
+
+
+FIELDS = st.fixed_dictionaries(
+    {"note": st.lists(st.sampled_from("abcde"), max_size=9).map(" ".join), "age": st.integers(0, 2)}
+)
+
+
+@given(st.lists(FIELDS, max_size=10))
+@settings(deadline=None, max_examples=50)
+def test_filtering_twice_is_filtering_once(notes: list[dict[str, Any]]) -> None:
+    once = keep(dedup(), records(notes))
+    assert keep(dedup(), once) == once
+    assert keep(dedup(), [*records(notes), *records(notes, first=100)]) == once

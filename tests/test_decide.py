@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.jobs import SEEDS, Noting, lines, tiny_job
+from textsynth import InputError, Job, run_job
+from textsynth.decide import filter_records, planned_request, preview_job
+from textsynth.engines.scripted import ScriptedEngine
+from textsynth.prepare import prepare
+
+GOOD: list[dict[str, Any]] = [
+    {"topic": "boats", "color": "red", "size": 1 + n, "text": f"A record from elsewhere, the {n}th."} for n in range(6)
+]
+
+
+def decided(job: Job, source: Path, out: Path) -> Any:
+    return filter_records(prepare(job), str(source), out)
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_records_made_elsewhere_are_judged_in_their_order(tmp_path: Path) -> None:
+    rows = [GOOD[0], GOOD[1], GOOD[0], {**GOOD[2], "color": "pink"}, GOOD[3], {"topic": "bees"}]
+    source = write(tmp_path / "in.jsonl", rows)
+    result = decided(tiny_job(tmp_path / "job", plan={"round": 2}), source, tmp_path / "out")
+    assert result.done and result.accepted == 3
+    assert lines(tmp_path / "out/accepted.jsonl") == [GOOD[0], GOOD[1], GOOD[3]]
+    refused = [(row["id"], row["reason"]) for row in lines(tmp_path / "out/rejected.jsonl")]
+    assert refused == [
+        ("r0000002", "exact_duplicate"),
+        ("r0000003", "schema_mismatch"),
+        ("r0000005", "schema_mismatch"),
+    ]
+    assert dict(result.counts) == {"exact_duplicate": 1, "schema_mismatch": 2}
+    assert lines(tmp_path / "out/lineage.jsonl")[2]["source"] == "in.jsonl"
+
+
+def test_what_was_accepted_is_accepted_again(tmp_path: Path) -> None:
+    job = tiny_job(tmp_path / "job")
+    first = decided(job, write(tmp_path / "in.jsonl", [*GOOD, *GOOD]), tmp_path / "one")
+    again = decided(job, tmp_path / "one/accepted.jsonl", tmp_path / "two")
+    assert first.accepted == again.accepted == 6 and not sum(again.counts.values())
+    assert (tmp_path / "one/accepted.jsonl").read_bytes() == (tmp_path / "two/accepted.jsonl").read_bytes()
+
+
+def test_cells_of_a_csv_become_what_the_schema_asks(tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("topic,color,size,text\nbees,red,4,A text.\nbees,red,four,Another.\n", encoding="utf-8")
+    result = decided(tiny_job(tmp_path / "job"), source, tmp_path / "out")
+    assert lines(tmp_path / "out/accepted.jsonl") == [{"topic": "bees", "color": "red", "size": 4, "text": "A text."}]
+    assert dict(result.counts) == {"schema_mismatch": 1}
+
+
+def test_a_run_is_decided_again_with_other_filters_and_keeps_its_ids(tmp_path: Path) -> None:
+    job = tiny_job(tmp_path / "job", engine={"type": "scripted", "options": {"broken": 0.4}})
+    run_job(job, tmp_path / "run")
+    rules = {"type": "rules", "rules": {"properties": {"size": {"minimum": 4}}}}
+    stricter = tiny_job(tmp_path / "job", filters=[{"type": "schema"}, rules])
+    result = decided(stricter, tmp_path / "run", tmp_path / "again")
+    before, after = lines(tmp_path / "run/lineage.jsonl"), lines(tmp_path / "again/lineage.jsonl")
+    spare = {row["id"] for row in lines(tmp_path / "run/rejected.jsonl") if row["reason"] == "surplus"}
+    assert 0 < result.accepted < 20 and result.counts["rule_failed"]
+    assert {row["id"] for row in before} | spare > {row["id"] for row in after}
+    assert all(row["steps"] for row in after)
+    assert all(row["size"] >= 4 for row in lines(tmp_path / "again/accepted.jsonl"))
+
+
+def test_filtering_goes_on_where_it_was_and_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from textsynth.filters.dedup import DedupFilter
+
+    job = tiny_job(tmp_path / "job", plan={"round": 2})
+    source = write(tmp_path / "in.jsonl", [*GOOD, *GOOD[:3]])
+    decided(job, source, tmp_path / "whole")
+    check, calls = DedupFilter.check, []
+
+    def interrupted(self: DedupFilter, record: Any) -> Any:
+        calls.append(record.id)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return check(self, record)
+
+    monkeypatch.setattr(DedupFilter, "check", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        decided(job, source, tmp_path / "out")
+    decided(job, source, tmp_path / "out")
+    for name in ("accepted.jsonl", "rejected.jsonl", "lineage.jsonl"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_another_input_for_the_same_folder_is_refused(tmp_path: Path) -> None:
+    job = tiny_job(tmp_path / "job")
+    decided(job, write(tmp_path / "in.jsonl", GOOD), tmp_path / "out")
+    with pytest.raises(InputError, match=r"\(the input changed\)"):
+        decided(job, write(tmp_path / "other.jsonl", GOOD[:3]), tmp_path / "out")
+    with pytest.raises(InputError, match=r"\(the input changed\)"):
+        decided(job, write(tmp_path / "in.jsonl", GOOD[:3]), tmp_path / "out")
+
+
+@pytest.mark.parametrize(("name", "text"), [("in.jsonl", ""), ("in.csv", "topic,color,size,text\n")])
+def test_an_input_without_records_is_a_fault(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"in\.(jsonl|csv)"):
+        decided(tiny_job(tmp_path / "job"), tmp_path / name, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_preview_shows_records_with_verdicts_and_leaves_nothing(tmp_path: Path) -> None:
+    job = tiny_job(tmp_path, engine={"type": "scripted", "options": {"broken": 0.5}})
+    before = sorted(tmp_path.iterdir())
+    found = preview_job(prepare(job), 7)
+    assert len(found) == 7
+    assert all(verdicts for _, verdicts in found)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_preview_of_one_record_with_many_steps_and_retries(tmp_path: Path) -> None:
+    score = {"type": "integer", "minimum": 1, "maximum": 5}
+    steps: list[dict[str, Any]] = [{"prompt": "./tiny.j2", "writes": ["text"], "retry": 5}]
+    steps += [{"prompt": "./tiny.j2", "writes": {f"score{n}": score}, "retry": 5} for n in range(2)]
+    [(record, verdicts)] = preview_job(prepare(tiny_job(tmp_path, steps=steps)), 1)
+    assert verdicts[-1].accepted and record.working.keys() == {"score0", "score1"}
+
+
+def test_the_planned_request_is_the_one_that_a_run_makes_first(tmp_path: Path) -> None:
+    engine, job = Noting(), tiny_job(tmp_path)
+    run_job(job, tmp_path / "run", engine=engine)
+    assert planned_request(prepare(job)) == next(r for r in engine.asked if r.id == "r0000000-0-0")
+
+
+def test_nothing_is_asked_where_nothing_is_written(tmp_path: Path) -> None:
+    fields = {name: {"source": "sampled"} for name in ("topic", "color", "size")} | {"text": {"source": "copied"}}
+    job = tiny_job(tmp_path, fields=fields, steps=[])
+    assert planned_request(prepare(job)) is None
+    found = preview_job(prepare(job, engine=ScriptedEngine()), 3)
+    assert {(record.fields or {})["text"] for record, _ in found} <= {seed["text"] for seed in SEEDS}
