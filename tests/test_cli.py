@@ -80,7 +80,7 @@ def test_the_program_runs_by_itself_and_says_its_version() -> None:
         (["run", "job.yaml"], "Missing option '--out'"),
         (["run", "job.yaml", "--output", "x"], "No such option"),
         (["run", "gone.yaml", "--out", "x"], "gone.yaml: there is no such file"),
-        (["preview", "job.yaml", "-n", "0"], "0 is not in the range"),
+        (["preview", "job.yaml", "-n", "0"], "Invalid value for '-n'"),
         (["init", "clinical_note"], "init: 1 names given"),
         (["init", "clinical_notes", "x"], "clinical_note"),
         (["show", "gone", "r0000000"], "there is no run here"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -31,20 +32,21 @@ def filter_records(prepared: Prepared, source: str, out: Path, on_progress: Show
     Raises:
         InputError: the source cannot be read or the folder holds something else.
     """
-    old = Store(Path(source), write=False) if (Path(source) / "run.db").is_file() else None
-    count = sum(1 for _ in _records(prepared, source, old))  # all of the source is read before anything is written
-    if not count:
-        raise InputError(f"filter: {source} holds no records. Give a file of records, or a run folder.")
-    with begin(prepared, out, {"input": _content(source)}) as store:
-        if old is not None:
-            store.add_vectors({row["key"]: row["vector"] for row in old.rows("SELECT key, vector FROM features")})
-        records = _records(prepared, source, old)
-        run = _FilterRun(prepared, store, on_progress or (lambda progress: None), records, count)
-        run.go()
-        run.keep_evidence()
-        finish(store, "done", run.progress.seconds, [])
-        accepted = run.progress.accepted
-        return Result(out, accepted, accepted, dict(run.progress.rejected), [])
+    is_run = (Path(source) / "run.db").is_file()
+    with Store(Path(source), write=False) if is_run else nullcontext() as old:
+        count = sum(1 for _ in _records(prepared, source, old))  # all of the source is read before anything is written
+        if not count:
+            raise InputError(f"filter: {source} holds no records. Give a file of records, or a run folder.")
+        with begin(prepared, out, {"input": _content(source)}) as store:
+            if old is not None:
+                store.add_vectors({row["key"]: row["vector"] for row in old.rows("SELECT key, vector FROM features")})
+            records = _records(prepared, source, old)
+            run = _FilterRun(prepared, store, on_progress or (lambda progress: None), records, count)
+            run.go()
+            run.keep_evidence()
+            finish(store, "done", run.progress.seconds, [])
+            accepted = run.progress.accepted
+            return Result(out, accepted, accepted, dict(run.progress.rejected), [])
 
 
 def preview_job(prepared: Prepared, count: int, on_progress: Show | None = None) -> list[tuple[Record, list[Verdict]]]:

@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 
 from textsynth.engines.base import Engine
+from textsynth.inputs.tighten import tighten
 from textsynth.records import Completion, Request
 
 Make = Callable[[int], Engine]
@@ -33,7 +34,8 @@ def request(number: int, temperature: float = 0.0, schema: Any = SCHEMA, max_tok
         {"role": "user", "content": f"Describe {words[number % 5]}."},
     ]
     sampling = {"temperature": temperature, "max_tokens": max_tokens}
-    return Request(f"r{number}", 0, 0, tuple(turns), schema, sampling, 100 + number)
+    tight = None if schema is None else tighten(schema, [])  # as a run asks: no free whitespace, so answers end
+    return Request(f"r{number}", 0, 0, tuple(turns), tight, sampling, 100 + number)
 
 
 def answers(engine: Engine, requests: Iterable[Request | None]) -> dict[str, Completion]:

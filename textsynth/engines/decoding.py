@@ -128,7 +128,7 @@ def _load(engine: TransformersEngine) -> tuple[Any, Any]:
     dtype = fast_dtype(device.type) if engine.dtype == "auto" else getattr(torch, engine.dtype)
     try:
         with quiet():
-            model = AutoModelForCausalLM.from_pretrained(engine.path, dtype=dtype)
+            model: Any = AutoModelForCausalLM.from_pretrained(engine.path, dtype=dtype)
         return model.to(device).eval(), device
     except (OSError, ValueError, RuntimeError) as error:
         raise engine.fault("the model cannot be loaded", error) from None

@@ -52,13 +52,14 @@ class RowCache(Cache):
         self._joining: slice | None = None
         self._groups: list[tuple[Prefix | None, Any]] = []  # a prefix and the rows of this pass that have it
         self._own_at = self.lengths[:0, None]  # [rows, tokens]: own position of each token of this pass
+        self._masks: dict[Any, Tensor] = {}  # of this pass
         AttentionInterface.register(self.name, self._attend)
 
     def begin_prefix(self, length: int) -> Prefix:
         """The next forward computes a new prefix of `length` tokens, from nothing."""
         self._new_prefix = Prefix(length, [], [])
         self._groups = [(None, slice(None))]
-        self._own_at = torch.arange(length, device=self.device)[None]
+        self._own_at, self._masks = torch.arange(length, device=self.device)[None], {}
         return self._new_prefix
 
     def begin_join(self, prefixes: Sequence[Prefix], lengths: Sequence[int]) -> Tensor:
@@ -78,7 +79,7 @@ class RowCache(Cache):
         return positions
 
     def _begin(self, prefixes: Sequence[Prefix], own_at: Tensor) -> Tensor:
-        self._own_at = own_at
+        self._own_at, self._masks = own_at, {}
         rows: dict[Prefix, list[int]] = {}
         for row, prefix in enumerate(prefixes):
             rows.setdefault(prefix, []).append(row)
@@ -98,15 +99,20 @@ class RowCache(Cache):
         self.alive = last
         return last
 
-    def update(self, keys: Tensor, values: Tensor, layer: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
         """Take one layer's new keys and values [rows, kv heads, tokens, head size]; return what the rows own."""
         if self._new_prefix is not None:
-            self._new_prefix.keys.append(keys[0].contiguous())
-            self._new_prefix.values.append(values[0].contiguous())
-            return keys, values
+            self._new_prefix.keys.append(key_states[0].contiguous())
+            self._new_prefix.values.append(value_states[0].contiguous())
+            return key_states, value_states
         width = int(self._own_at.max()) + 1
-        own = [self._keep(self._keys, layer, keys, width), self._keep(self._values, layer, values, width)]
-        return (keys, values) if self._joining else (own[0], own[1])
+        own = [
+            self._keep(self._keys, layer_idx, key_states, width),
+            self._keep(self._values, layer_idx, value_states, width),
+        ]
+        return (key_states, value_states) if self._joining else (own[0], own[1])
 
     def _keep(self, buffers: list[Tensor], layer: int, new: Tensor, width: int) -> Tensor:
         """Write this pass's tokens into a layer's buffer, growing it as needed; returns all own positions."""
@@ -148,24 +154,26 @@ class RowCache(Cache):
         repeat = heads // key.shape[1]
         out = query.new_empty(*query.shape[:3], value.shape[-1])
         for prefix, at in self._groups:
+            layer, shared = int(module.layer_idx), prefix.length if prefix is not None else 0  # type: ignore[arg-type]
             scores = query[at] @ key[at].transpose(-1, -2)
-            own_at = self._own_at[at].repeat(1, repeat)[:, None, :, None]  # [rows, 1, repeat * tokens, 1]
-            gap = own_at - torch.arange(key.shape[2], device=self.device)
-            hidden = (gap < 0) if sliding_window is None else (gap < 0) | (gap >= sliding_window)
-            if prefix is not None and prefix.length:
-                layer = int(module.layer_idx)  # type: ignore[arg-type]
+            if prefix is not None and shared:
                 scores = torch.cat([_over_rows(query[at], prefix.keys[layer].transpose(-1, -2)), scores], -1)
-                gap = own_at + prefix.length - torch.arange(prefix.length, device=self.device)
-                far = torch.zeros_like(gap, dtype=torch.bool) if sliding_window is None else gap >= sliding_window
-                hidden = torch.cat([far, hidden], -1)
             if softcap is not None:
                 scores = torch.tanh(scores / softcap) * softcap
+            hidden = self._hidden(at, shared, key.shape[2], repeat, sliding_window)
             weights = scores.float().masked_fill_(hidden, float("-inf")).softmax(-1).to(value.dtype)
-            own = weights[..., weights.shape[-1] - key.shape[2] :] @ value[at]
-            if prefix is not None and prefix.length:
-                own = own + _over_rows(weights[..., : prefix.length], prefix.values[layer])
-            out[at] = own
+            own = weights[..., shared:] @ value[at]
+            out[at] = own + _over_rows(weights[..., :shared], prefix.values[layer]) if prefix and shared else own
         return out.reshape(rows, heads, count, -1).transpose(1, 2), None
+
+    def _hidden(self, at: Any, shared: int, own: int, repeat: int, window: int | None) -> Tensor:
+        """Which positions no query of these rows may see: [rows, 1, repeat * tokens, shared + own]; once a pass."""
+        kind = (str(at), shared, own, repeat, window)
+        if kind not in self._masks:
+            own_at = self._own_at[at].repeat(1, repeat)[:, None, :, None]
+            gap = own_at - torch.arange(-shared, own, device=self.device)
+            self._masks[kind] = (gap < 0) if window is None else (gap < 0) | (gap >= window)
+        return self._masks[kind]
 
 
 def _over_rows(rows: Tensor, shared: Tensor) -> Tensor:

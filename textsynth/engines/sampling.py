@@ -94,7 +94,7 @@ def _choose_alike(scores: Tensor, allowed: Tensor, rows: Sequence[Row]) -> list[
     sampling = rows[0].request.sampling
     ids = _padded([row.tokens for row in rows], scores.device)
     if (penalty := sampling.get("repetition_penalty")) not in (None, 1.0):
-        scores = RepetitionPenaltyLogitsProcessor(penalty)(ids, scores)  # type: ignore[arg-type]
+        scores = RepetitionPenaltyLogitsProcessor(penalty)(ids, scores)
     scores = scores.masked_fill(~allowed, float("-inf"))
     temperature = sampling.get("temperature", 1.0)
     if temperature == 0:
@@ -110,7 +110,7 @@ def _choose_alike(scores: Tensor, allowed: Tensor, rows: Sequence[Row]) -> list[
     return [int(token) for token in torch.minimum(picked, last)]
 
 
-def _padded(rows: Sequence[list[int]], device: torch.device) -> Tensor:
+def _padded(rows: Sequence[list[int]], device: torch.device) -> Any:
     """Token ids [rows, longest], short rows padded with a token of their own: no penalty counts one twice."""
     width = max(map(len, rows))
     return torch.tensor([row + row[-1:] * (width - len(row)) for row in rows], device=device)

@@ -69,12 +69,12 @@ def string_form(plain: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> di
     if high is None:
         longest = max((len(value) for value in values if isinstance(value, str)), default=None)
         high = max(FORMATS[name] for name in names) if names else STRING
+        sentences = None if patterns or longest is None else sentence_pattern(values)
         if longest is not None:
-            high = max(SHORTEST_STRING, math.ceil(SLACK * longest))
-        if longest is not None and not patterns and (sentences := sentence_pattern(values)):
-            patterns, high = [sentences], max(high, math.ceil(SENTENCE_SLACK * longest))
-            low = 0  # grammars give up on a pattern with both lengths; the schema itself still judges a short text
+            high = max(SHORTEST_STRING, math.ceil((SENTENCE_SLACK if sentences else SLACK) * longest))
         high = max(high, math.ceil(SLACK * low))
+        if sentences:  # grammars give up on a pattern with both lengths; the schema still judges a short text
+            patterns, low = [sentences], 0
         imposed = {"$comment": IMPOSED}
     form: dict[str, Any] = {"type": "string", **imposed}
     # a grammar cannot always intersect a counted pattern with lengths, so what the pattern says is not said again
@@ -85,12 +85,12 @@ def string_form(plain: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> di
         form["minLength"] = low
     if len(names) == 1:
         form["format"] = names.pop()
-    usable = [pattern for pattern in patterns if is_regular(pattern)]
-    if usable:
-        form["pattern"] = usable[0]
-    if len(usable) > 1:
-        form["allOf"] = [{"pattern": pattern} for pattern in usable[1:]]
-    return form
+    return {**form, **_pattern_form([pattern for pattern in patterns if is_regular(pattern)])}
+
+
+def _pattern_form(usable: Sequence[str]) -> dict[str, Any]:
+    form: dict[str, Any] = {"pattern": usable[0]} if usable else {}
+    return {**form, "allOf": [{"pattern": pattern} for pattern in usable[1:]]} if len(usable) > 1 else form
 
 
 def sentence_pattern(values: Sequence[Any]) -> str | None:
