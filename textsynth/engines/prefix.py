@@ -50,7 +50,8 @@ class RowCache(Cache):
         self._values: list[Tensor] = []
         self._new_prefix: Prefix | None = None
         self._joining: slice | None = None
-        self._groups: list[tuple[Prefix | None, Any]] = []  # a prefix and the rows of this pass that have it
+        self._groups: list[tuple[Prefix, Any]] = []  # a prefix and the rows of this pass that have it
+        self._starts = self.lengths[:0]  # length of each row's prefix
         self._own_at = self.lengths[:0, None]  # [rows, tokens]: own position of each token of this pass
         self._masks: dict[Any, Tensor] = {}  # of this pass
         AttentionInterface.register(self.name, self._attend)
@@ -58,7 +59,7 @@ class RowCache(Cache):
     def begin_prefix(self, length: int) -> Prefix:
         """The next forward computes a new prefix of `length` tokens, from nothing."""
         self._new_prefix = Prefix(length, [], [])
-        self._groups = [(None, slice(None))]
+        self._groups, self._starts = [], torch.zeros(1, dtype=torch.long, device=self.device)
         self._own_at, self._masks = torch.arange(length, device=self.device)[None], {}
         return self._new_prefix
 
@@ -83,8 +84,9 @@ class RowCache(Cache):
         rows: dict[Prefix, list[int]] = {}
         for row, prefix in enumerate(prefixes):
             rows.setdefault(prefix, []).append(row)
-        self._groups = [(prefix, slice(None) if len(rows) == 1 else at) for prefix, at in rows.items()]
-        return own_at + torch.tensor([p.length for p in prefixes], device=self.device)[:, None]
+        self._groups = [(p, slice(None) if len(rows) == 1 else at) for p, at in rows.items() if p.length]
+        self._starts = torch.tensor([prefix.length for prefix in prefixes], device=self.device)
+        return own_at + self._starts[:, None]
 
     @torch.inference_mode()
     def remove(self, row: int) -> int:
@@ -151,28 +153,30 @@ class RowCache(Cache):
             )
         rows, heads, count, size = query.shape
         query = query.reshape(rows, key.shape[1], -1, size) * (size**-0.5 if scaling is None else scaling)
-        repeat = heads // key.shape[1]
-        out = query.new_empty(*query.shape[:3], value.shape[-1])
+        layer, shared = int(module.layer_idx), int(self._starts.max())  # type: ignore[arg-type]
+        scores = query.new_zeros(*query.shape[:3], shared + key.shape[2])
+        scores[..., shared:] = (key @ query.transpose(-1, -2)).transpose(-1, -2)  # twice as fast as the other way round
         for prefix, at in self._groups:
-            layer, shared = int(module.layer_idx), prefix.length if prefix is not None else 0  # type: ignore[arg-type]
-            scores = query[at] @ key[at].transpose(-1, -2)
-            if prefix is not None and shared:
-                scores = torch.cat([_over_rows(query[at], prefix.keys[layer].transpose(-1, -2)), scores], -1)
-            if softcap is not None:
-                scores = torch.tanh(scores / softcap) * softcap
-            hidden = self._hidden(at, shared, key.shape[2], repeat, sliding_window)
-            weights = scores.float().masked_fill_(hidden, float("-inf")).softmax(-1).to(value.dtype)
-            own = weights[..., shared:] @ value[at]
-            out[at] = own + _over_rows(weights[..., :shared], prefix.values[layer]) if prefix and shared else own
+            scores[at, ..., : prefix.length] = _over_rows(query[at], prefix.keys[layer].transpose(-1, -2))
+        if softcap is not None:
+            scores = torch.tanh(scores / softcap) * softcap
+        hidden = self._hidden(shared, key.shape[2], heads // key.shape[1], sliding_window)
+        weights = scores.float().masked_fill_(hidden, float("-inf")).softmax(-1).to(value.dtype)
+        out = weights[..., shared:] @ value
+        for prefix, at in self._groups:
+            out[at] += _over_rows(weights[at, ..., : prefix.length], prefix.values[layer])
         return out.reshape(rows, heads, count, -1).transpose(1, 2), None
 
-    def _hidden(self, at: Any, shared: int, own: int, repeat: int, window: int | None) -> Tensor:
-        """Which positions no query of these rows may see: [rows, 1, repeat * tokens, shared + own]; once a pass."""
-        kind = (str(at), shared, own, repeat, window)
+    def _hidden(self, shared: int, own: int, repeat: int, window: int | None) -> Tensor:
+        """Which positions no query may see: [rows, 1, repeat * tokens, shared + own]; made once a pass."""
+        kind = (shared, own, repeat, window)
         if kind not in self._masks:
-            own_at = self._own_at[at].repeat(1, repeat)[:, None, :, None]
-            gap = own_at - torch.arange(-shared, own, device=self.device)
-            self._masks[kind] = (gap < 0) if window is None else (gap < 0) | (gap >= window)
+            own_at = self._own_at.repeat(1, repeat)[:, None, :, None]
+            starts = self._starts[:, None, None, None]
+            before, after = torch.arange(shared, device=self.device), torch.arange(own, device=self.device)
+            gaps = torch.cat([own_at + starts - before, own_at - after], -1)  # how far back each position lies
+            hidden = torch.cat([(before >= starts).expand(-1, -1, own_at.shape[2], -1), own_at < after], -1)
+            self._masks[kind] = hidden if window is None else hidden | (gaps >= window)
         return self._masks[kind]
 
 
