@@ -31,15 +31,14 @@ def main(folder: Path) -> None:
     openings = Counter(" ".join(note.lower().split()[:6]) for _, note in notes)
     words = [len(note.split()) for _, note in notes]
     passed = sum(row["state"] != "rejected" for row in rows)
-    unusable = sum(row["reason"] in ("invalid_json", "truncated") for row in rows)
     numbers: dict[str, Any] = {
         "accepted": n,
-        "yield": round(passed / len(rows), 3),
+        "yield": round(n / len(rows), 3),
+        "passed_every_filter_rate": round(passed / len(rows), 3),
         "states_age": round(sum(bool(re.search(rf"\b{f['age']}\b", note)) for f, note in notes) / n, 3),
         **{f"states_{k}": round(sum(f[k].lower() in note.lower() for f, note in notes) / n, 3) for k in FACTS},
         "median_words": statistics.median(words),
         "most_common_opening_rate": round(openings.most_common(1)[0][1] / n, 3),
-        "unparseable_or_truncated_rate": round(unusable / len(rows), 4),
         "own_example_span": {"median": statistics.median(spans), "max": max(spans)},
         "completion_tokens": totals["completion_tokens"],
     }

@@ -35,17 +35,21 @@ def main(job_file: Path, folder: Path) -> None:
         judged = list(store.records())
         totals, elapsed = store.totals(), store.get("elapsed")
     passed = sum(row["state"] != "rejected" for row in judged)
-    unusable = sum(row["reason"] in ("invalid_json", "truncated") for row in judged)
+    filled = sum(row["reason"] == "truncated" for row in judged)
+    invalid = sum(row["reason"] == "invalid_json" for row in judged)
     numbers: dict[str, Any] = {
         "accepted": len(records),
         "valid_by_jsonschema": sum(check.is_valid(record) for record in records),
         "exact_duplicates": len(records) - len({normal(record, list(prepared.properties)) for record in records}),
         "equal_to_a_seed": sum(normal(record, list(prepared.properties)) in rows for record in records),
         "text_equal_to_a_seed": sum(normal(record, written) in texts for record in records) if written else 0,
-        "yield": round(passed / len(judged), 3),
+        "yield": round(len(records) / len(judged), 3),
+        "passed_every_filter_rate": round(passed / len(judged), 3),
         "refused": dict(Counter(row["reason"] for row in judged if row["state"] == "rejected").most_common()),
         "surplus": sum(row["state"] == "surplus" for row in judged),
-        "unparseable_or_truncated_rate": round(unusable / len(judged), 4),
+        "unparseable_or_cut_off_completions": invalid + totals["truncated"],
+        "completions": totals["completions"],
+        "records_whose_text_filled_its_bound_rate": round(filled / len(judged), 4),
         "completion_tokens": totals["completion_tokens"],
         "seconds": elapsed,
     }

@@ -22,7 +22,7 @@ SHORTEST_STRING = 24  # no bound taken from examples is below this
 SENTENCE_SLACK = 1.6  # instead of SLACK where sentences are counted: a text ends with one, seldom at this bound
 FEWEST_TEXTS = 5  # examples from which sentences are counted
 SENTENCE_WORDS = 5  # median words above which an example counts as sentences
-_CLOSING = r"[\"')]?"  # what may stand behind the mark that ends a sentence
+SENTENCE_SHARE = 0.8  # of the examples that end with a mark, for a text to be made of sentences
 ARRAY = 8  # items of an array without bound or example
 SHORTEST_ARRAY = 3
 MAP = 4  # entries of an object whose names are free
@@ -94,21 +94,21 @@ def _pattern_form(usable: Sequence[str]) -> dict[str, Any]:
 
 
 def sentence_pattern(values: Sequence[Any]) -> str | None:
-    """A pattern that ends a text after as many sentences as three quarters of the examples have at most.
+    """A pattern that ends a text after as many sentences as the median example has.
 
     A bound in characters cuts a text that rambles in the middle of a word; this one lets it end well. None where the
-    examples are not sentences: too few, too short, or more than one in twenty without a mark at its end.
+    examples are not sentences: too few, too short, or more than one in five without a mark at its end.
     """
     texts = [value.strip() for value in values if isinstance(value, str) and value.strip()]
-    ended = [text for text in texts if re.search(rf"[.!?]{_CLOSING}$", text)]
-    if len(texts) < FEWEST_TEXTS or len(ended) < 0.95 * len(texts):
+    ended = [text for text in texts if re.search(r"[.!?][\"')\]]*$", text)]
+    if len(texts) < FEWEST_TEXTS or len(ended) < SENTENCE_SHARE * len(texts):
         return None
     if statistics.median(len(text.split()) for text in texts) <= SENTENCE_WORDS:
         return None
     counts = sorted(len(re.findall(r"[^.!?]+[.!?]+", text)) for text in ended)
-    most = max(1, counts[(3 * len(counts)) // 4])
+    most = max(1, counts[len(counts) // 2])
     least = 1 if len(texts) == sum(isinstance(value, str) for value in values) else 0
-    return rf"^(?:[^.!?]+[.!?]{_CLOSING}){{{least},{most}}}$"
+    return rf"^(?:[^.!?]+[.!?]){{{least},{most}}}$"
 
 
 def pattern_width(pattern: str) -> tuple[int, int | None]:
