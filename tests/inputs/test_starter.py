@@ -165,14 +165,14 @@ def test_repeats_do_not_count_as_rows_for_alpha(tmp_path: Path) -> None:
 def test_long_texts_are_cut_and_short_ones_are_not(tmp_path: Path) -> None:
     rows = [{**row, "note": f"{row['note']} " * 40, "summary": row["note"]} for row in notes(60)]
     job = started(tmp_path, rows)
-    assert job.seeds.cut == {"note": 800}
+    assert job.seeds.cut == {"note": 600}
     assert_ready(job)
 
 
 def test_many_long_texts_share_the_room(tmp_path: Path) -> None:
     rows = [{f"part {n}": f"{row['note']} " * 20 for n in range(4)} for row in notes(60)]
     job = started(tmp_path, rows)
-    assert set(job.seeds.cut.values()) == {300}
+    assert set(job.seeds.cut.values()) == {200}
     assert_ready(job)
 
 

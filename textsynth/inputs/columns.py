@@ -16,7 +16,7 @@ from textsynth.inputs.seeds import clean_rows, to_numbers
 from textsynth.inputs.tighten import tighten
 from textsynth.job import SeedsSpec
 
-WRITTEN_CHARACTERS, ONE_TEXT = 1200, 800  # of all written texts, and of one that must be cut: fits a context of 8,192
+WRITTEN_CHARACTERS, ONE_TEXT = 900, 600  # of all written texts, and of one that must be cut: fits a context of 8,192
 SHORTEST_CUT = 100
 _ID_NAME = re.compile(r"(^|[_\W])(id|ids|uuid|guid|key|nr|nbr|no|number|index|url|uri|file|filename|path|hash)$", re.I)
 
