@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textsynth.errors import InputError
-from textsynth.job import DedupSpec, LeakageSpec, builtin, builtin_names, dump_job, job_from, job_hash_data, load_job
+from textsynth.job import DedupSpec, LeakageSpec, builtin, builtin_names, job_from, job_hash_data, load_job
 from textsynth.yaml12 import dump_yaml, load_yaml
 
 MINIMAL = "seeds: {path: seeds.jsonl}\nrecord_schema: ./record.json\nplan: {target: 5}\n"
@@ -169,8 +169,8 @@ def test_what_is_written_as_yaml_is_read_back(value: Any) -> None:
 def test_a_job_written_out_is_the_same_job(tmp_path: Path) -> None:
     more = "attributes: {a: ['1e3', 'on', 1.0, 1, true], b: {3: 0.5}}\nfilters: [{type: dedup, on: [x]}]\n"
     job = load(tmp_path, MINIMAL + more)
-    again = load(tmp_path, dump_job(job))
-    assert again == job and dump_job(again) == dump_job(job)
+    again = load(tmp_path, dump_yaml(job.model_dump()))
+    assert again == job
     assert again.attributes["a"] == ["1e3", "on", 1.0, 1, True]
 
 

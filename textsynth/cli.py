@@ -200,7 +200,9 @@ def export(
     if out == Path():
         raise InputError("export: --out is missing. Give a new file or folder.")
     with Store(folder, write=False) as store:
-        export_run(store, format, out, force=force)
+        made = export_run(store, format, out, force=force)
+    if made.json_columns:
+        say(f"written as JSON text, since their values are nested or mixed: {', '.join(made.json_columns)}")
     print(out)
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from textsynth.errors import InputError
 from textsynth.records import canonical_json
-from textsynth.yaml12 import dump_yaml, load_yaml
+from textsynth.yaml12 import load_yaml
 
 Weights = Annotated[dict[str | int | float | bool, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 Choices = Weights | Annotated[list[str | int | float | bool], Field(min_length=1)]
@@ -171,11 +171,6 @@ def job_from(data: Any, path: str | Path = "job.yaml") -> Job:
         raise InputError([f"{path.name}: {fault}" for fault in _faults([dict(e) for e in error.errors()])]) from None
     job._path = path
     return job
-
-
-def dump_job(job: Job) -> str:
-    """The job as YAML, with every default written out."""
-    return dump_yaml(job.model_dump())
 
 
 def job_hash_data(job: Job) -> dict[str, Any]:

@@ -101,7 +101,10 @@ class Run:
             while self._advance(thread):
                 for completion in thread.take(timeout=0.2):
                     if completion.request_id not in self.asked:
-                        raise EngineError(f"engine: it answered {completion.request_id}, which nobody waits for.")
+                        raise EngineError(
+                            f"engine: it answered {completion.request_id}, which nobody waits for. "
+                            "Answer each request once."
+                        )
                     round, draft, request = self.asked.pop(completion.request_id)
                     self.store.add_completion(completion)
                     self.progress.tokens += completion.completion_tokens

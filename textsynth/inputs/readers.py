@@ -18,7 +18,6 @@ from typing import IO, Any
 from textsynth.errors import InputError
 
 Row = dict[str, Any]
-SUFFIXES = (".jsonl", ".csv", ".parquet")
 _MAX_FIELD = 2**31 - 1
 
 

@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from textsynth.metrics.run import RAW_SCORES, run_metrics
 from textsynth.outputs.charts import histogram_chart, yield_chart
 from textsynth.outputs.export import accepted_records, replacing
 from textsynth.outputs.store import Store
+from textsynth.yaml12 import dump_yaml
 
 SHOWN = 20  # accepted records that the page shows, spread evenly over the run
 Numbers = Mapping[str, Any]
@@ -80,7 +79,7 @@ def write_report(store: Store, folder: Path) -> Path:
         refusals=[row | {"words": _words_for(row["reason"])} for row in numbers["reasons"]],
         charts=[chart | {"svg": Markup(chart["svg"])} for chart in _charts(numbers)],  # noqa: S704 - made of numbers
         records=list(_shown(store, numbers["accepted"], meta["sources"] or {})),
-        job=yaml.safe_dump(meta["job"] or {}, sort_keys=False, allow_unicode=True, width=88),
+        job=dump_yaml(meta["job"] or {}),
         facts=list(_facts(meta, numbers)),
     )
     with replacing(folder / "report.html") as file:

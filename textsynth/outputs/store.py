@@ -15,7 +15,6 @@ from textsynth.outputs.lock import folder_lock
 from textsynth.records import Completion, Record, Request, Verdict, content_hash
 
 VERSION = 1
-STATES = ("accepted", "rejected", "surplus")
 State = Literal["accepted", "rejected", "surplus"]
 T = TypeVar("T")
 
