@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def test_examples_have_no_attributes(tmp_path: Path) -> None:
 def test_the_system_turn_is_the_same_for_every_request(tmp_path: Path) -> None:
     made = prompt(tmp_path, TEMPLATE.replace("Be short.", "Topic {{ fields.topic }}."))
     assert made.messages({"topic": "boats"}, {})[0] == made.messages({"topic": "bees"}, {})[0]
+
+
+def test_a_request_is_shown_its_own_examples_whatever_was_rendered_before(tmp_path: Path) -> None:
+    made, seeds = prompt(tmp_path, TEMPLATE), [Seed(f"s{n}", {"topic": f"t{n}", "text": "x"}) for n in range(40)]
+    for one, other in [pair for a, b in pairwise(seeds) for pair in ((a, b), (b, a), (a, b))] * 2:
+        turns = [m["content"] for m in made.messages({"topic": "boats"}, {}, [one, other]) if m["role"] == "user"]
+        assert turns == [f"About {one.data['topic']}", f"About {other.data['topic']}", "About boats"]
 
 
 def test_a_template_without_a_system_block_has_no_system_turn(tmp_path: Path) -> None:

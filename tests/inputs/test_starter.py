@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from textsynth.errors import InputError
 from textsynth.filters.leakage import smallest_alpha
 from textsynth.inputs import starter
-from textsynth.inputs.bounds import token_bound
+from textsynth.inputs.budget import token_bound
 from textsynth.inputs.plan import plan_for
 from textsynth.inputs.prompts import load_prompt
 from textsynth.inputs.schemas import load_schema, property_schemas, required, sub_schema

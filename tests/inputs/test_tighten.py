@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from textsynth.errors import InputError
-from textsynth.inputs.bounds import IMPOSED, imposed_bounds, token_bound
+from textsynth.inputs.bounds import IMPOSED, imposed_bounds
+from textsynth.inputs.budget import token_bound
 from textsynth.inputs.dialects import fast_validator, first_error, validator
 from textsynth.inputs.schemas import load_schema, property_schemas, record_faults, schema_faults, sub_schema
 from textsynth.inputs.tighten import tighten
@@ -99,6 +100,8 @@ WALKED = {
         "required": ["b"],
         "if": {"properties": {"a": {"enum": ["p"]}}}, "then": {"properties": {"b": {"const": "z"}}}}}),
     "dependent": record({"a": {"type": "object", "properties": PAIR, "dependentRequired": {"b": ["c"]}}}),
+    "dependent choice": record(PAIR, **{"$schema": "http://json-schema.org/draft-07/schema#", "dependencies": {
+        "b": {"oneOf": [{"properties": {"c": {"const": "x"}}}, {"type": "null"}]}}}),
     "forbidden": record({"a": {"type": "object", "properties": PAIR, "not": {"required": ["b"]}}}),
     "draft 4": record({"a": {"type": "integer", "minimum": 0, "exclusiveMinimum": True, "maximum": 2},
                        "b": {"type": "array", "items": [TEXT], "additionalItems": False}},
@@ -171,7 +174,8 @@ def test_objects_are_closed_and_keep_their_order_and_what_is_optional() -> None:
 
 
 def test_an_enum_loses_what_cannot_be_written_or_is_forbidden() -> None:
-    assert field({"enum": ["a", "b\t", "c", 4], "type": "string", "not": {"const": "c"}}) == {"enum": ["a"]}
+    listed = {"enum": ["a", "b\t", "c", 4], "type": "string", "not": {"const": "c"}}
+    assert field(listed) == field({**listed, "allOf": [{"type": "string"}]}) == {"enum": ["a"]}
 
 
 def test_a_pattern_that_grammars_cannot_hold_is_left_to_the_final_check() -> None:
@@ -266,3 +270,117 @@ def test_texts_that_are_sentences_end_with_one() -> None:
     assert form["maxLength"] > max(map(len, examples))
     assert "pattern" not in field({"type": "string"}, [text.rstrip(".") for text in examples])
     assert re.fullmatch(field({"type": "string"}, [*examples, ""])["pattern"], "")
+
+
+TEXTS = {f"text_{i}": {"type": "string", "maxLength": 2000} for i in range(6)}
+LISTS = {f"list_{i}": {"type": "array", "items": {"type": "string"}, "maxItems": 100} for i in range(3)}
+WIDE = {f"group_{i}": {"type": "object", "properties": {**TEXTS, **LISTS}} for i in range(12)}
+BUDGETED = {
+    "long texts": record(TEXTS),
+    "long lists": record({**LISTS, "id": {"type": "string", "minLength": 30}}),
+    "many optional groups": {"type": "object", "properties": {"id": TEXT, **WIDE}, "required": ["id"]},
+    "a counted pattern": record({"a": {"type": "string", "pattern": "^[a-z]{2,900}$"}, **TEXTS}),
+    "a large map": record({"a": {"additionalProperties": {"type": "string"}, "minProperties": 2}, **TEXTS}),
+    "a large choice": record(
+        {"a": {"anyOf": [{"type": "integer"}, record(WIDE)]}, "b": {"anyOf": [record(WIDE), TEXT]}}
+    ),
+    "recursive": record({"a": {"$ref": "#/$defs/node"}}, **{"$defs": {"node": NODE}}),
+}
+
+
+@pytest.mark.parametrize("name", BUDGETED)
+def test_a_form_that_fits_its_budget_allows_no_more_than_the_original(name: str) -> None:
+    original = BUDGETED[name]
+    small = tighten(original, max_tokens=300)
+    assert token_bound(small)[0] < token_bound(tighten(original))[0] / 2 or name == "recursive"
+    for seed in range(3):
+        text = walk(small, random.Random(seed), token_bound(small)[0])
+        assert text is not None
+        assert first_error(validator(original), json.loads(text)) == "", text
+        words = re.sub("[^\x00-\x7f]", "x", text)  # what is not ASCII is rare in a model's texts
+        assert len(words) / 2 <= 300
+        assert len(json.loads(text)) * 2 >= len(original["properties"])
+
+
+def test_a_budget_takes_the_longest_first_and_leaves_what_is_small() -> None:
+    texts = {"name": {"type": "string", "maxLength": 30}, "note": {"type": "string", "maxLength": 5000}}
+    small = tighten(record(texts), max_tokens=200)["properties"]
+    assert small["name"] == {"type": "string", "maxLength": 30, "minLength": 1}
+    assert 60 <= small["note"]["maxLength"] < 5000
+    assert small["note"]["$comment"] == IMPOSED
+    assert tighten(record({"name": TEXT}), max_tokens=200) == tighten(record({"name": TEXT}))
+
+
+def test_a_budget_leaves_out_deep_properties_before_those_at_the_top() -> None:
+    inner = {"type": "object", "properties": {**TEXTS, "short": TEXT}}
+    deep = {"type": "object", "properties": {"kept": TEXT, "inner": inner, "more": inner}, "required": ["kept"]}
+    found = tighten({"type": "object", "properties": {"a": deep, "b": inner, "c": TEXT}}, max_tokens=70)
+    assert list(found["properties"]) == found["required"] == ["a", "b", "c"]
+    assert list(found["properties"]["a"]["properties"]) == ["kept"]
+    assert list(found["properties"]["b"]["properties"]) == ["short"]
+    many = {f"property_number_{i}": {"type": "string"} for i in range(40)}
+    half = tighten({"type": "object", "properties": many}, max_tokens=400)
+    assert 20 <= len(half["properties"]) < 40
+
+
+def test_a_budget_keeps_a_short_choice_of_a_union_and_short_values_of_an_enum() -> None:
+    found = tighten(record({"a": {"anyOf": [record(TEXTS), {"type": "null"}, TEXT]}, "b": {"enum": ["x" * 900, "y"]}}),
+                    max_tokens=60)["properties"]  # fmt: skip
+    assert found["a"] == {"type": "string", "maxLength": 5, "minLength": 1}
+    assert found["b"] == {"enum": ["y"]}
+
+
+def test_what_no_budget_can_hold_is_refused_with_its_size_and_field() -> None:
+    schema = record({"a": TEXT, "log": {"type": "array", "items": record({"line": {"minLength": 90}}), "minItems": 20}})
+    with pytest.raises(
+        InputError, match=r"takes about \d{4} tokens, most of them in log\[\].line, and sampling.max_tok"
+    ):
+        tighten(schema, max_tokens=400)
+    choice = {"anyOf": [schema, record({"a": TEXT})], "type": "object"}
+    assert list(tighten(choice, max_tokens=400)["properties"]) == ["a"]
+
+
+def test_an_answer_fills_what_examples_mostly_have_or_everything() -> None:
+    schema = {"type": "object", "properties": {"a": TEXT, "b": {"type": ["null", "string"]}, "c": {"type": "array"}}}
+    alone = tighten(schema)
+    assert alone["required"] == ["a", "b", "c"]
+    assert alone["properties"]["b"]["minLength"] == alone["properties"]["c"]["minItems"] == 1
+    assert tighten({**schema, "maxProperties": 2})["required"] == ["a", "b"]
+    assert field({"type": "object", "properties": PAIR})["required"] == ["b"]
+    seen = tighten(schema, [{"a": "x", "b": None}, {"a": "y"}, {"a": "z", "c": []}])
+    assert seen["required"] == ["a"]
+    assert list(seen["properties"]) == ["a", "b", "c"]
+    assert seen["properties"]["c"]["minItems"] == 0
+
+
+def test_choices_of_a_one_of_exclude_each_other() -> None:
+    free = {"type": "object", "properties": {"a": TEXT, "b": TEXT, "c": TEXT}}
+    either = {**free, "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}
+    kinds = [{"properties": {"k": {"const": k}, "v": {"type": kind}}, "required": ["k", "v"]}
+             for k, kind in (("n", "number"), ("s", "string"), ("t", "string"))]  # fmt: skip
+    marked = record({"o": {"type": "object", "oneOf": kinds}})
+    for schema in (either, marked):
+        for seed in range(4):
+            text = walk(tighten(schema), random.Random(seed), 5000)
+            assert text is not None
+            assert first_error(validator(schema), json.loads(text)) == "", text
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({**record({"a": TEXT, "b": TEXT}), "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}, "oneOf at /:"),
+        (record({"a": {"type": "object", "not": {"propertyNames": {"pattern": "^z?"}}}}), "not at /a:"),
+        (record({"a": {"type": "number", "multipleOf": 3, "not": {"multipleOf": 1.5}}}), "not at /a:"),
+    ],
+)
+def test_a_rule_that_every_trial_record_breaks_is_named_before_a_model_is_asked(schema: Any, said: str) -> None:
+    with pytest.raises(InputError, match=f"no grammar holds the keyword {re.escape(said)} 50 of 50 trial records"):
+        tighten(schema)
+
+
+def test_trial_records_leave_it_to_the_model_what_texts_say() -> None:
+    assert tighten(record({"a": {"type": "string", "pattern": "^(?!x)(?=Dear)"}}))
+    assert tighten(
+        record({"a": {"additionalProperties": TEXT, "propertyNames": {"pattern": "^qu{2}x_"}, "minProperties": 1}})
+    )

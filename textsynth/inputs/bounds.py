@@ -1,4 +1,4 @@
-"""How long the values of a tightened schema may get: bounds for its leaves, and the tokens that a completion needs.
+"""How long the leaves of a tightened schema may get.
 
 A bound comes from the user's schema, else from the examples at the same place, else from the defaults below.
 """
@@ -6,7 +6,6 @@ A bound comes from the user's schema, else from the examples at the same place, 
 from __future__ import annotations
 
 import importlib
-import json
 import math
 import re
 import statistics
@@ -32,7 +31,7 @@ SAFE_NUMBER = 10**15  # a bound beyond this bounds no digits worth having
 DECIMALS = 4  # most decimals of a number that is no multiple of anything
 BYTES_PER_CHARACTER = 4  # of UTF-8, in the worst case
 IMPOSED = "this maxLength is for decoding only"
-END_TOKENS = 8  # for the end-of-text token and what a chat template puts before it
+STATED = "x-minLength"  # the user's minLength, where the grammar cannot hold it beside our pattern
 
 FORMATS = {
     "date-time": 35, "time": 24, "date": 10, "duration": 24, "email": 64, "hostname": 64,
@@ -74,8 +73,9 @@ def string_form(plain: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> di
             high = max(SHORTEST_STRING, math.ceil((SENTENCE_SLACK if sentences else SLACK) * longest))
         high = max(high, math.ceil(SLACK * low))
         if sentences:  # grammars give up on a pattern with both lengths; the schema still judges a short text
-            patterns, low = [sentences], 0
-        imposed = {"$comment": IMPOSED}
+            patterns, least, low = [sentences], low, 0
+            imposed = {STATED: least} if least else {}
+        imposed["$comment"] = IMPOSED
     form: dict[str, Any] = {"type": "string", **imposed}
     # a grammar cannot always intersect a counted pattern with lengths, so what the pattern says is not said again
     implied = pattern_width(patterns[0]) if len(patterns) == 1 and is_regular(patterns[0]) else (0, None)
@@ -236,60 +236,3 @@ def imposed_bounds(tightened: Mapping[str, Any]) -> dict[str, int]:
                 if one.get("$comment") == IMPOSED:
                     found[name] = max(found.get(name, 0), one["maxLength"])
     return found
-
-
-def token_bound(tightened: Mapping[str, Any]) -> tuple[int, str]:
-    """Tokens that a completion under a tightened schema never exceeds, and the field that takes most of them.
-
-    The worst case is one token for each UTF-8 byte of compact JSON.
-    """
-    size, field = _worst(tightened)
-    return size + END_TOKENS, field.lstrip(".")
-
-
-def _worst(form: Mapping[str, Any]) -> tuple[int, str]:
-    """Most bytes of a form's JSON, and the path of the leaf that takes most of them."""
-    if "enum" in form:
-        return max(json_bytes(value) for value in form["enum"]), ""
-    if "anyOf" in form:
-        return max(map(_worst, form["anyOf"]), key=lambda found: found[0])
-    if form["type"] == "object":
-        return _worst_object(form)
-    if form["type"] == "array":
-        items = [(f"[{i}]", *_worst(item)) for i, item in enumerate(form.get("prefixItems", ()))]
-        more = form["maxItems"] - len(items)
-        if more > 0:
-            size, path = _worst(form["items"])
-            items.append(("[]", more * (size + 1), path))
-        return _sum(items)
-    if form["type"] == "string":
-        longest = form["maxLength"] if "maxLength" in form else pattern_width(form["pattern"])[1] or 0
-        return 2 + longest * (1 if "format" in form else BYTES_PER_CHARACTER), ""
-    if form["type"] in {"integer", "number"}:
-        decimals = -int(Decimal(str(form.get("multipleOf", 1))).as_tuple().exponent)
-        whole = max(len(str(math.floor(form["minimum"]))), len(str(math.ceil(form["maximum"]))))
-        return whole + (1 + decimals if decimals > 0 else 0), ""
-    return 5, ""  # true, false, null
-
-
-def _worst_object(form: Mapping[str, Any]) -> tuple[int, str]:
-    fields = [(f".{name}", json_bytes(name) + 1 + size, path)
-              for name, value in form.get("properties", {}).items() for size, path in [_worst(value)]]  # fmt: skip
-    for pattern, value in form.get("patternProperties", {}).items():
-        size, path = _worst(value)
-        width = 2 + BYTES_PER_CHARACTER * (pattern_width(pattern)[1] or 0)
-        fields.append((".*", form["maxProperties"] * (width + 2 + size), path))
-    return _sum(fields)
-
-
-def _sum(parts: Sequence[tuple[str, int, str]]) -> tuple[int, str]:
-    """Bytes of parts with their commas and brackets, and the path through the largest of them."""
-    if not parts:
-        return 2, ""
-    key, _, path = max(parts, key=lambda part: part[1])
-    return 1 + len(parts) + sum(size for _, size, _ in parts), key + path
-
-
-def json_bytes(value: Any) -> int:
-    """Bytes of a value as compact JSON in UTF-8."""
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))

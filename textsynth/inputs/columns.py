@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from textsynth.errors import InputError
-from textsynth.inputs.bounds import BYTES_PER_CHARACTER, SLACK, token_bound
+from textsynth.inputs.bounds import BYTES_PER_CHARACTER, SLACK
+from textsynth.inputs.budget import token_bound
 from textsynth.inputs.infer import infer_schema, is_free_text
 from textsynth.inputs.readers import Row
 from textsynth.inputs.seeds import clean_rows, to_numbers

@@ -22,15 +22,19 @@ IMPLIED = {
 KINDS = ("object", "array", "string", "number", "integer", "boolean", "null")
 NUMBERS = {"integer", "number"}
 LITERAL = {"enum", "const"}
+DEPENDENCIES = ("dependencies", "dependentRequired", "dependentSchemas")
+MOST_WAYS = 4  # properties by which a schema may be refused
 ANY = ("string", "number", "boolean")  # the types of a value about which nothing is said
+FIRST = "first of"  # our own keyword: like anyOf, but only the first choice that some value fits is taken
 CHECKED = {"type", "enum", "minItems", "maxItems", "minProperties", "maxProperties", "required"}.union(
     IMPLIED["string"], IMPLIED["number"]
 )
 
 
 def literal(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema with `const` as an enum of one value."""
-    found = {key: value for key, value in schema.items() if key != "const"}
+    """The schema with `const` as an enum of one value, and without a `not` that `also` tells."""
+    told = {"const"} if _refuses_values(schema) else {"const", "not"}
+    found = {key: value for key, value in schema.items() if key not in told}
     return {**found, "enum": [schema["const"]]} if "const" in schema else found
 
 
@@ -57,24 +61,56 @@ def writable(value: Any) -> bool:
     return re.search(r'[\x7f\ud800-\udfff]|\\[^"\\n]', re.sub(r'\\["\\n]', "", text)) is None
 
 
-def unions(part: Part) -> list[Part]:
-    """The choices that a schema gives, each as a schema with `anyOf` alone."""
+def unions(part: Part, apart: bool) -> list[Part]:
+    """A schema's choices, each as a schema with `anyOf` or FIRST alone; `apart`: those of a oneOf exclude others."""
     schema = part.schema
-    found = [schema[key] for key in ("anyOf", "oneOf") if isinstance(schema.get(key), list)]
+    found = [{key: schema[key]} for key in ("anyOf", FIRST) if isinstance(schema.get(key), list)]
+    if isinstance(schema.get("oneOf"), list):
+        listed = schema["oneOf"]
+        found.append({"anyOf": [_alone(part, at) for at in range(len(listed))] if apart else listed})
     if "if" in schema and ("then" in schema or "else" in schema):
         met = {"allOf": [schema["if"], schema.get("then", True)]}
         unmet = {"allOf": [negation(schema["if"]), schema.get("else", True)]}
-        found.append([met, unmet])
-    return [part.child({"anyOf": options}) for options in found]
+        found.append({"anyOf": [met, unmet]})
+    return [part.child(one) for one in found]
+
+
+def _alone(part: Part, at: int) -> Any:
+    """One choice of a oneOf without what fits the others too, where we can say that; else the choice as it is."""
+    choice, others = part.schema["oneOf"][at], [*part.schema["oneOf"][:at], *part.schema["oneOf"][at + 1 :]]
+    own = _followed(part.child(choice)).schema
+    rivals = [_followed(part.child(one)).schema for one in others]
+    refused = [negation(one) for one in rivals if not _differ(own, one)]
+    refused = [one for one in refused if one is not True]
+    return {FIRST: [{"allOf": [choice, *refused]}, choice]} if refused else choice
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Whether two schemas name types that exclude each other."""
+    named = [set(_listed(schema["type"])) for schema in (one, other) if isinstance(schema, dict) and "type" in schema]
+    wide = [kinds | NUMBERS if kinds & NUMBERS else kinds for kinds in named]
+    return len(wide) == 2 and not wide[0] & wide[1]
+
+
+def _followed(part: Part) -> Part:
+    """What the references of a schema lead to."""
+    for _ in range(8):
+        reference = part.reference() if isinstance(part.schema, dict) else None
+        part = part if reference is None else part.target(reference)
+    return part
 
 
 def also(part: Part) -> list[Part]:
     """Schemas that hold beside the keywords of this one."""
     found = list(part.schema.get("allOf", ()))
-    refused = part.schema.get("not", False)
-    if isinstance(refused, bool) or not refused.keys() & LITERAL:
-        found.append(negation(refused))
+    if "not" in part.schema and not _refuses_values(part.schema):
+        found.append(negation(part.schema["not"]))
     return [part.child(one) for one in found]
+
+
+def _refuses_values(schema: Mapping[str, Any]) -> bool:
+    """Whether a schema has a `not` that lists values."""
+    return isinstance(schema.get("not"), dict) and bool(schema["not"].keys() & LITERAL)
 
 
 def negation(schema: Any) -> Any:
@@ -85,29 +121,52 @@ def negation(schema: Any) -> Any:
         return False
     if schema.keys() & LITERAL:
         return {"not": {key: schema[key] for key in LITERAL if key in schema}}
-    if schema.get("properties"):
-        name, value = next(iter(schema["properties"].items()))
-        return {"properties": {name: negation(value)}, "required": [name]}
-    if schema.get("required"):
-        return {"properties": {schema["required"][-1]: False}}
+    if isinstance(schema.get("not"), dict):
+        return schema["not"]
+    ways = [way for way in _refusals(schema) if way is not True]
+    return True if not ways else ways[0] if len(ways) == 1 else {FIRST: ways}
+
+
+def _refusals(schema: Mapping[str, Any]) -> Iterator[Any]:
+    """Ways not to fit a schema, the most telling ones first."""
+    inside = {name: negation(one) for name, one in schema.get("properties", {}).items()}
+    marks = [
+        name for name, one in schema.get("properties", {}).items() if isinstance(one, dict) and LITERAL & one.keys()
+    ]
+    for name in list(dict.fromkeys([*marks, *inside]))[:MOST_WAYS]:
+        if inside[name] is not True:
+            yield {"properties": {name: inside[name]}, "required": [name]}
+    for name in schema.get("required", [])[: -MOST_WAYS - 1 : -1]:
+        yield {"properties": {name: False}}
+    for one in schema.get("allOf", ()):
+        yield negation(one)
+    if "anyOf" in schema and all(negation(one) is not True for one in schema["anyOf"]):
+        yield {"allOf": [negation(one) for one in schema["anyOf"]]}
+    if isinstance(schema.get("items"), dict) and (one := negation(schema["items"])) is not True:
+        yield {"type": "array", "contains": one}
     if "type" in schema:
         gone = set(_listed(schema["type"]))
         gone |= NUMBERS if gone & NUMBERS else set()  # every integer is a number
-        return {"type": [kind for kind in KINDS if kind not in gone]}
-    return True
+        yield {"type": [kind for kind in KINDS if kind not in gone]}
 
 
 def dependents(part: Part, plain: Sequence[Part]) -> list[Part]:
     """What follows from properties that must be there; those that may, and then ask for more, are left out."""
-    required = required_names(plain)
+    keys = [key for key in DEPENDENCIES if key in part.schema]
+    required = required_names(plain) if keys else set()
     found: list[Any] = []
-    for key in ("dependencies", "dependentRequired", "dependentSchemas"):
-        for name, needs in part.schema.get(key, {}).items():
+    for key in keys:
+        for name, needs in part.schema[key].items():
             if name not in required:
                 found.append({"properties": {name: False}})
             else:
                 found.append({"required": needs} if isinstance(needs, list) else needs)
     return [part.child(one) for one in found]
+
+
+def settled(part: Part) -> Part:
+    """The schema without what `dependents` has told."""
+    return part._replace(schema={key: value for key, value in part.schema.items() if key not in DEPENDENCIES})
 
 
 def types(schemas: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> list[str]:
@@ -140,7 +199,7 @@ def property_names(plain: Sequence[Part]) -> list[str]:
     found: list[str] = [name for part in plain for name in part.schema.get("properties", {})]
     if not found:
         for part in plain:
-            names = part.schema.get("propertyNames")
+            names = _followed(part.child(part.schema.get("propertyNames"))).schema
             listed = names.get("enum", ()) if isinstance(names, dict) else ()
             found += [name for name in listed if isinstance(name, str)]
     for part in plain:
@@ -168,7 +227,7 @@ def about_free_names(plain: Sequence[Part]) -> tuple[str, list[Part]]:
     pattern, about = NAME, []
     for part in plain:
         schema = part.schema
-        names = schema.get("propertyNames")
+        names = _followed(part.child(schema.get("propertyNames"))).schema
         if isinstance(names, dict) and "pattern" in names:
             pattern = names["pattern"]
         if schema.get("patternProperties"):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 MOST_CHARACTERS = 1_000_000  # of one turn; no model reads more
+_BLOCKS = 16  # sets of examples whose turns are kept: more than the blocks of two rounds of the default size
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,9 @@ class Prompt:
     given: tuple[str, ...]
     written: tuple[str, ...]
     attributes: tuple[str, ...]
+    _shared: dict[tuple[str, ...], tuple[Message, ...]] = field(repr=False, compare=False, default_factory=dict)
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Sha256 of the template's text."""
         return content_hash(self.source)
@@ -52,15 +55,22 @@ class Prompt:
         Raises:
             InputError: the template fails; the message names it and the reason.
         """
-        turns: list[Message] = []
+        shown = tuple(examples)
+        block = tuple(seed.id for seed in shown)
+        if block not in self._shared:  # rendered once for all requests of a block
+            self._shared[block] = tuple(self._turns(shown))
+            if len(self._shared) > _BLOCKS:
+                del self._shared[next(iter(self._shared))]
+        own = {"role": "user", "content": self._render("user", fields, attributes)}
+        return (*self._shared[block], own)
+
+    def _turns(self, examples: Iterable[Seed]) -> Iterator[Message]:
         system = self._render("system", {}, {}) if "system" in self.template.blocks else ""
         if system:
-            turns.append({"role": "system", "content": system})
+            yield {"role": "system", "content": system}
         for seed in examples:
-            turns.append({"role": "user", "content": self._render("user", seed.data, {})})
-            turns.append({"role": "assistant", "content": answer_text({n: seed.data[n] for n in self.written})})
-        turns.append({"role": "user", "content": self._render("user", fields, attributes)})
-        return tuple(turns)
+            yield {"role": "user", "content": self._render("user", seed.data, {})}
+            yield {"role": "assistant", "content": answer_text({n: seed.data[n] for n in self.written})}
 
     def _render(self, block: str, fields: Mapping[str, Any], attributes: Mapping[str, Any]) -> str:
         import jinja2

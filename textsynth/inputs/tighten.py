@@ -1,8 +1,8 @@
 """A record schema, made narrow enough to decode under: every completion ends, and fits what grammars can express.
 
 The result has no references, no unions but anyOf, and a bound on everything. It allows nothing that the original
-forbids, except by the few keywords that no grammar holds (not, contains, uniqueItems, look-around in patterns):
-the original judges every record afterwards.
+forbids, except by the few keywords that no grammar holds (some of not and oneOf, uniqueItems, look-around in patterns):
+the original judges every record afterwards. A schema whose every trial record breaks such a keyword is refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from textsynth.inputs.bounds import (
     number_form,
     string_form,
 )
+from textsynth.inputs.budget import asked, fitted
 from textsynth.inputs.dialects import DRAFTS, Part, root_part
+from textsynth.inputs.trial import hopeless
 
 Form = dict[str, Any]
 GUIDANCE = {
@@ -37,11 +39,15 @@ GUIDANCE = {
 
 MAX_NODES = 3000
 MAX_DEPTH = 60  # levels and references on the way to a node; more would exhaust Python's stack
-SIZES = ((2, 99, 16), (1, 99, 8), (1, 6, 4), (0, 3, 2), (0, 1, 1), (0, 0, 1))
+SIZES = (
+    (2, 99, 16, True), (2, 99, 16, False), (1, 99, 8, False), (1, 6, 4, False), (0, 3, 2, False), (0, 1, 1, False),
+    (0, 0, 1, False),
+)  # fmt: skip
 """How large a form may get, tried in turn until it keeps to MAX_NODES and MAX_DEPTH: how often a reference may stand
-inside itself, the level below which optional properties are left out, and how many branches of a union are kept."""
+inside itself, the level below which optional properties are left out, how many branches of a union are kept, and
+whether the branches of a oneOf are kept apart, where the schema as a whole judges that too."""
 
-COMPOSED = {"allOf", "anyOf", "oneOf", "if", "then", "else"}
+COMPOSED = {"allOf", "anyOf", "oneOf", "if", "then", "else", keywords.FIRST}
 
 
 class _TooLarge(Exception):
@@ -60,11 +66,19 @@ class _Place:
         return replace(self, values=values, level=self.level + 1)
 
 
-def tighten(schema: Mapping[str, Any], examples: Sequence[Mapping[str, Any]] = ()) -> Form:
+def tighten(
+    schema: Mapping[str, Any], examples: Sequence[Mapping[str, Any]] = (), max_tokens: int | None = None
+) -> Form:
     """The schema to decode under; bounds that the user did not set come from the examples, else from defaults.
 
+    Top-level properties that the examples mostly have, or all where there are no examples, are required of an answer.
+
+    Args:
+        max_tokens: shrinks all bounds, also the user's, and leaves out optional properties, until nearly every answer
+            ends within so many tokens.
+
     Raises:
-        InputError: no value fits the schema, or what it requires is too large to write down.
+        InputError: no value fits the schema, a keyword of it is beyond grammars, or what it requires is too large.
     """
     part = root_part(schema)
     for size in SIZES:
@@ -74,6 +88,9 @@ def tighten(schema: Mapping[str, Any], examples: Sequence[Mapping[str, Any]] = (
             continue
         except Impossible as reason:
             raise InputError(f"record_schema: no value fits it ({reason}). Mend the schema.") from None
+        form = asked(form if max_tokens is None else fitted(form, max_tokens), examples)
+        if hindrance := hopeless(schema, form):
+            raise InputError(f"record_schema: {hindrance}. Say it in other keywords, or take it out.")
         return {"$schema": DRAFTS[-1].uri, **form, "x-guidance": dict(GUIDANCE)}
     raise InputError(
         f"record_schema: what it requires has more than {MAX_NODES} parts or {MAX_DEPTH} levels. Require less."
@@ -106,9 +123,9 @@ def plain_parts(part: Part) -> list[Part]:
 class _Former:
     """Turns schemas that must all hold into one form."""
 
-    def __init__(self, part: Part, nesting: int, levels: int, branches: int) -> None:
+    def __init__(self, part: Part, nesting: int, levels: int, branches: int, apart: bool) -> None:
         self.draft = part.draft
-        self.nesting, self.levels, self.branches = nesting, levels, branches
+        self.nesting, self.levels, self.branches, self.apart = nesting, levels, branches, apart
         self.nodes = 0
 
     def form(self, parts: Sequence[Part], place: _Place) -> Form:
@@ -123,15 +140,18 @@ class _Former:
         plain, unions, entered = self.flatten(parts, place)
         place = replace(place, entered=place.entered + entered)
         if unions:
-            options = [unions[0].child(option) for option in unions[0].schema["anyOf"]]
-            return self._any(lambda option: self.form([*plain, option, *unions[1:]], place), options)
+            (key, listed), *_ = unions[0].schema.items()
+            options = [unions[0].child(option) for option in listed]
+            most = 1 if key == keywords.FIRST else self.branches
+            return self._any(lambda option: self.form([*plain, option, *unions[1:]], place), options, most)
         schemas = [part.schema for part in plain]
         if any("enum" in schema for schema in schemas):
             return self._enum(schemas)
-        return self._any(lambda kind: self._typed(kind, plain, place), keywords.types(schemas, place.values))
+        kinds = keywords.types(schemas, place.values)
+        return self._any(lambda kind: self._typed(kind, plain, place), kinds, self.branches)
 
-    def _any(self, form: Callable[[Any], Form], options: Iterable[Any]) -> Form:
-        """The union of the forms of those options that some value fits."""
+    def _any(self, form: Callable[[Any], Form], options: Iterable[Any], most: int) -> Form:
+        """The union of the forms of those options that some value fits, up to `most` of them."""
         forms: list[Form] = []
         reasons = []
         for option in options:
@@ -141,7 +161,7 @@ class _Former:
                 reasons.append(str(reason))
                 continue
             forms.extend(one for one in found.get("anyOf", [found]) if one not in forms)
-            if len(forms) >= self.branches:
+            if len(forms) >= most:
                 break
         if not forms:
             raise Impossible(reasons[0] if reasons else "its types exclude each other")
@@ -157,6 +177,7 @@ class _Former:
         while stack or settled < len(plain):
             if not stack:
                 stack += reversed(keywords.dependents(plain[settled], plain))
+                plain[settled] = keywords.settled(plain[settled])
                 settled += 1
                 continue
             part = stack.pop()
@@ -177,7 +198,7 @@ class _Former:
             own = keywords.literal(part.schema).items()
             kept = {key: value for key, value in own if key not in COMPOSED and not key.startswith("$")}
             plain.append(part._replace(schema=kept))
-            unions += keywords.unions(part)
+            unions += keywords.unions(part, self.apart)
             stack += reversed(keywords.also(part))
         return plain, unions, entered
 
