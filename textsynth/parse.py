@@ -28,11 +28,8 @@ def parse_fields(text: str) -> dict[str, Any]:
     start = fence.end() if fence else text.find("{")
     if start < 0:
         raise ParseError("there is no JSON object")
-    decoder = json.JSONDecoder(
-        object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer
-    )
     try:
-        value, end = decoder.raw_decode(text, start)
+        value, end = _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
         raise ParseError(f"not valid JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
@@ -68,3 +65,8 @@ def _integer(digits: str) -> int:
         return int(digits)
     except ValueError:  # Python reads no more than some thousand digits
         raise ParseError("a number is too large") from None
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer
+)

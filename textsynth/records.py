@@ -16,6 +16,7 @@ from typing import Any, Literal
 Json = Any
 Message = Mapping[str, str]  # {"role": "system" | "user" | "assistant", "content": text}
 FinishReason = Literal["stop", "length", "cancelled"]
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Record:
 
 def canonical_json(value: Json) -> str:
     """The one JSON text of a value: sorted keys, no spaces, UTF-8 kept. Equal values give equal text."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return _CANONICAL.encode(value)
 
 
 def content_hash(value: Json) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from textsynth.inputs.dialects import first_error, validator
+from textsynth.inputs.dialects import fast_validator, first_error, validator
 from textsynth.parse import ParseError, parse_fields
 from textsynth.prepare import Prepared, Step
 from textsynth.records import Completion, Message, Record, Request, Verdict, content_hash, rng_for
@@ -47,7 +47,8 @@ class Writer:
 
     def __init__(self, prepared: Prepared) -> None:
         self._prepared = prepared
-        self._checks = [validator(step.answer) for step in prepared.steps]
+        self._checks = [fast_validator(step.answer) for step in prepared.steps]
+        self._explains = [validator(step.answer) for step in prepared.steps]
 
     def plan(self, number: int, first: int, size: int) -> Round:
         """The round with this number: records `first` to `first + size - 1`."""
@@ -100,8 +101,8 @@ class Writer:
             fields = parse_fields(completion.text)
         except ParseError as error:
             return None, str(error)
-        check = self._checks[step.number]
-        return fields, "" if check.is_valid(fields) else first_error(check, fields)
+        valid = self._checks[step.number].is_valid(fields)
+        return fields, "" if valid else first_error(self._explains[step.number], fields)
 
     def _merge(self, draft: Draft, step: Step, fields: Mapping[str, Any]) -> None:
         record = draft.record

@@ -80,6 +80,17 @@ def test_a_check_leaves_no_trace() -> None:
     assert not filter.check(twins[1]).accepted
 
 
+def test_a_record_is_judged_alike_whether_or_not_its_round_was_prepared() -> None:
+    prepared, bare = dedup(), dedup()
+    first, twin, other = records([{"note": NOTE, "age": 70}, {"note": NOTE.upper(), "age": 70}, {"note": "Else."}])
+    prepared.prepare([first])
+    for filter in (prepared, bare):
+        filter.remember(first)
+    prepared.prepare([twin, other])
+    assert [prepared.check(one) for one in (twin, other)] == [bare.check(one) for one in (twin, other)]
+    assert prepared.check(twin).neighbor_id == first.id
+
+
 FIELDS = st.fixed_dictionaries(
     {"note": st.lists(st.sampled_from("abcde"), max_size=9).map(" ".join), "age": st.integers(0, 2)}
 )

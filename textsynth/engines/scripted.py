@@ -9,7 +9,7 @@ import json
 import random
 import re
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -50,6 +50,7 @@ class ScriptedEngine:
     ) -> None:
         self._answer = answer or (lambda request: _drawn(request, broken))
         self._width, self._delay = width, delay
+        self.said: Counter[str] = Counter()
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], place: str) -> ScriptedEngine:
@@ -75,6 +76,10 @@ class ScriptedEngine:
         """What lineage records of this engine."""
         return {"type": "scripted", "model": "scripted", "fingerprint": "scripted"}
 
+    def abilities(self) -> Mapping[str, Any]:
+        """It has no model."""
+        return {"context": None, "structured_output": "values drawn from the schema"}
+
     def check(self, messages: Sequence[Message], schema: Mapping[str, Any] | None, max_tokens: int) -> None:
         """Everything can be answered."""
 
@@ -94,13 +99,17 @@ class ScriptedEngine:
                 waiting.append((time.monotonic() + self._delay, request))
             if waiting:
                 due, request = waiting.popleft()
-                time.sleep(max(0.0, due - time.monotonic()))
+                if (early := due - time.monotonic()) > 0:  # even a sleep of 0 seconds takes some 80 microseconds
+                    time.sleep(early)
                 yield self._completion(request)
 
     def _completion(self, request: Request) -> Completion:
         text = self._answer(request)
         prompt = sum(len(message["content"].split()) for message in request.messages)
-        return Completion(request.id, text, "stop", prompt, len(text.split()))
+        words, limit = text.split(), request.sampling.get("max_tokens")
+        if request.schema is None and limit is not None and len(words) > limit:
+            return Completion(request.id, " ".join(words[:limit]), "length", prompt, limit)
+        return Completion(request.id, text, "stop", prompt, len(words))
 
 
 def _drawn(request: Request, broken: float) -> str:

@@ -26,12 +26,14 @@ class DedupFilter:
 
     def __init__(self, near: float | None, on: Sequence[str], text: Sequence[str]) -> None:
         self._on, self._text = tuple(on), tuple(text)
+        self._keys: dict[str, str] = {}  # of the round that is judged
         self._exact: dict[str, str] = {}
         self._near = NearDuplicates(near) if near is not None and text else None
         self._near_ids: list[str] = []
 
     def prepare(self, records: Sequence[Record]) -> None:
-        """Nothing to prepare: signatures are made one record at a time."""
+        """Normalize a round's records once: `check` and `remember` both need it."""
+        self._keys = {record.id: self._key_of(record) for record in records}
 
     def check(self, record: Record) -> Verdict:
         """Accept, or refuse as `exact_duplicate` or `near_duplicate` with the twin's id."""
@@ -56,6 +58,9 @@ class DedupFilter:
         return {}
 
     def _key(self, record: Record) -> str:
+        return self._keys.get(record.id) or self._key_of(record)
+
+    def _key_of(self, record: Record) -> str:
         fields = record.fields or {}
         return content_hash([_normal(fields.get(name)) for name in self._on])
 
@@ -65,5 +70,4 @@ class DedupFilter:
 
 def _normal(value: Any) -> str:
     """A value's text for comparison; one without any word stands as it is, so that "+" and "-" differ."""
-    text = value if isinstance(value, str) else canonical_json(value)
-    return " ".join(tokens(text)) if isinstance(value, str) and tokens(text) else text
+    return " ".join(tokens(value)) or value if isinstance(value, str) else canonical_json(value)

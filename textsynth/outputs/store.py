@@ -17,6 +17,7 @@ from textsynth.records import Completion, Record, Request, Verdict, content_hash
 VERSION = 1
 State = Literal["accepted", "rejected", "surplus"]
 T = TypeVar("T")
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -94,17 +95,15 @@ class Store:
 
     def add_requests(self, requests: Iterable[tuple[str, Request]]) -> None:
         """Keep requests, each with its record's id. A message is stored once, however many requests share it."""
-        rows, texts = [], {}
+        rows = []
+        keys: dict[str, str] = {}  # by text: requests made together share most of their turns, so few are hashed
+
+        def key_of(text: str) -> str:
+            return keys.get(text) or keys.setdefault(text, content_hash(text))
+
         for record_id, r in requests:
-            turns = []
-            for message in r.messages:
-                key = content_hash(message["content"])
-                texts[key] = message["content"]
-                turns.append([message["role"], key])
-            schema = None if r.schema is None else _json(r.schema)
-            if schema is not None:
-                key = content_hash(schema)
-                texts[key], schema = schema, key
+            turns = [[message["role"], key_of(message["content"])] for message in r.messages]
+            schema = None if r.schema is None else key_of(_json(r.schema))
             rows.append(
                 (
                     r.id,
@@ -119,7 +118,7 @@ class Store:
                     _json(dict(r.attributes)),
                 )
             )
-        self._run("INSERT OR IGNORE INTO texts VALUES (?, ?)", list(texts.items()))
+        self._run("INSERT OR IGNORE INTO texts VALUES (?, ?)", [(key, text) for text, key in keys.items()])
         self._run("INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def add_completion(self, c: Completion) -> None:
@@ -278,10 +277,6 @@ def _wrapped(error: sqlite3.Error | OSError, folder: Path) -> StoreError:
             f"{folder}: the disk is full or failed ({text}). Make room, then run again: nothing committed is lost."
         )
     return StoreError(f"{folder}: run.db cannot be used ({text}). Restore it from a copy, or choose another folder.")
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _decoded(row: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Broder, "On the resemblance and containment of documents", 1997; banding as in L
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -79,6 +80,7 @@ def clusters_of(texts: Sequence[str], threshold: float = 0.5) -> list[int]:
     return [names.setdefault(root(number), len(names)) for number in range(len(texts))]
 
 
+@lru_cache(maxsize=1)  # the text that was looked up is the one that is then added
 def _sketch(text: str) -> tuple[Hashes, object]:
     from rensa import RMinHash
 
