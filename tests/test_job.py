@@ -84,8 +84,8 @@ FAULTS: list[tuple[str, list[str]]] = [
         "filters[2].rules is missing. It is required."]),
     (MINIMAL + "together: [[a], b]\n", [
         'together[0] is ["a"]. List should have at least 2 items', 'together[1] is "b". It should be a valid list.']),
-    (MINIMAL + "engine: {type: vllm, modl: x}\n", [
-        "engine.type is vllm. It should be 'transformers' or 'scripted' (what runs the model).",
+    (MINIMAL + "engine: {type: llama, modl: x}\n", [
+        "engine.type is llama. It should be 'transformers', 'vllm', 'openai' or 'scripted' (what runs",
         "engine.modl is not a known key. Did you mean model?"]),
     (MINIMAL + "rng_seed: -1\nsampling: {temperature: .inf}\n", [
         "sampling.temperature is Infinity. It should be a finite number", "rng_seed is -1. It should be"]),

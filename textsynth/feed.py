@@ -42,6 +42,8 @@ class EngineThread:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        if cancel := getattr(self._engine, "cancel", None):  # one that may wait long for a completion has it
+            cancel()
         while self._thread.is_alive():
             self._drain()
             self._thread.join(_POLL)

@@ -54,6 +54,9 @@ class Sampling(Spec):
     top_k: int | None = Field(None, ge=1)
     min_p: float | None = Field(None, ge=0, le=1)
     repetition_penalty: float | None = Field(None, gt=0, le=10)
+    max_tokens: int | None = Field(
+        None, ge=16, description="most tokens of an answer; bounds shrink to close within it"
+    )
 
 
 class StepSpec(Spec):
@@ -74,9 +77,15 @@ class PlanSpec(Spec):
 
 
 class EngineSpec(Spec):
-    type: Literal["transformers", "scripted"] = Field("transformers", description="what runs the model")
-    model: str = Field("smollm2-135m", description="an embedded model, a local folder or a hub id")
-    options: dict[str, Any] = Field({}, description="transformers: dtype, batch, device; scripted: see its docstring")
+    type: Literal["transformers", "vllm", "openai", "scripted"] = Field(
+        "transformers", description="what runs the model: in-process, or any OpenAI-compatible server"
+    )
+    model: str = Field("smollm2-135m", description="an embedded model, a local folder, a hub id, or a server's model")
+    base_url: str | None = Field(None, description="openai: where the server is, such as http://localhost:8000/v1")
+    api_key_env: str | None = Field(None, description="openai: the environment variable that holds the server's key")
+    options: dict[str, Any] = Field(
+        {}, description="transformers: dtype, batch, device; vllm: passed on to it; openai: timeout, concurrency, body"
+    )
 
 
 class SchemaSpec(Spec):

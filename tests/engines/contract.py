@@ -1,12 +1,17 @@
-"""What every engine must do. Each law takes a function that makes a fresh engine of a given width."""
+"""What every engine must do. Each law takes a function that makes a fresh engine of a given width.
+
+A test file runs all of `laws()`. A runtime that cannot keep one names it there with the reason, and it is skipped.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import jsonschema
+import pytest
 
 from textsynth.engines.base import Engine
 from textsynth.inputs.tighten import tighten
@@ -124,6 +129,56 @@ def text_without_a_schema_is_free(make: Make) -> None:
     json.loads(found["r1"].text)
 
 
+def a_limit_ends_free_text(make: Make) -> None:
+    [done] = answers(make(2), [request(3, schema=None, max_tokens=7)]).values()
+    assert done.finish_reason == "length" and done.completion_tokens == 7
+
+
+def tokens_are_counted(make: Make) -> None:
+    for completion in answers(make(4), [*map(request, range(2)), request(2, schema=None, max_tokens=7)]).values():
+        assert completion.prompt_tokens > 0 and completion.completion_tokens > 0
+
+
+def closing_it_in_the_middle_leaves_nothing_behind(make: Make) -> None:
+    engine = make(2)
+    started = engine.generate(iter(map(request, range(50))))
+    next(started)
+    started.close()  # type: ignore[attr-defined]
+    assert answers(engine, map(request, range(3))).keys() == {"r0", "r1", "r2"}
+
+
+def a_fault_of_the_feed_comes_through(make: Make) -> None:
+    def feed() -> Iterator[Request]:
+        yield request(0)
+        raise InterruptedError("the run was stopped")
+
+    engine = make(2)
+    with pytest.raises(InterruptedError, match="the run was stopped"):
+        answers(engine, feed())
+    assert answers(engine, [request(1)]).keys() == {"r1"}
+
+
+def it_tells_what_it_is(make: Make) -> None:
+    engine = make(2)
+    there = engine.describe()
+    json.dumps(dict(there))
+    assert all(isinstance(there[key], str) and there[key] for key in ("type", "model", "fingerprint"))
+    answers(engine, [request(0)])
+    assert engine.describe() == there  # it names a run: what is learned on the way must not change it
+    abilities = engine.abilities()
+    assert abilities["context"] is None or abilities["context"] > 0
+    assert isinstance(abilities["structured_output"], str) and abilities["structured_output"]
+
+
+def what_it_says_holds_no_prompt(make: Make) -> None:
+    engine = make(2)
+    answers(engine, [request(0), request(1, schema=None, max_tokens=7)])
+    assert isinstance(engine.said, Counter)
+    for sentence, times in engine.said.items():
+        assert sentence.endswith(".") and times > 0
+        assert "Describe" not in sentence and "description" not in sentence
+
+
 LAWS = [
     every_request_is_answered_once,
     an_empty_feed_is_the_end,
@@ -135,4 +190,19 @@ LAWS = [
     other_rng_seeds_give_other_answers,
     every_answer_obeys_its_schema,
     text_without_a_schema_is_free,
+    a_limit_ends_free_text,
+    tokens_are_counted,
+    closing_it_in_the_middle_leaves_nothing_behind,
+    a_fault_of_the_feed_comes_through,
+    it_tells_what_it_is,
+    what_it_says_holds_no_prompt,
 ]
+
+
+def laws(without: Mapping[Callable[[Make], None], str] | None = None) -> list[Any]:
+    """All laws as parameters of a test; those in `without` are skipped for the reason given."""
+    reasons = without or {}
+    return [
+        pytest.param(law, id=law.__name__, marks=[pytest.mark.skip(reason=reasons[law])] if law in reasons else [])
+        for law in LAWS
+    ]
