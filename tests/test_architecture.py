@@ -46,6 +46,7 @@ HOMES = {
     "vllm": ("engines/",),
     "aiohttp": ("engines/",),
     "llguidance": ("engines/",),
+    "psutil": ("engines/",),
     "sentence_transformers": ("similarity/encoder.py",),
     "faiss": ("similarity/neighbors.py",),
     "rensa": ("similarity/minhash.py",),
@@ -58,8 +59,8 @@ HEAVY = {
     *("torch", "transformers", "vllm", "aiohttp", "llguidance", "sentence_transformers", "faiss", "gguf", "accelerate"),
     *("datasets", "pandas", "pyarrow", "jinja2", "matplotlib", "scipy", "sklearn"),
 }
-# Files whose classes build on torch's: they import it at the top, and are heavy themselves.
-LOADED_LATE = {"engines/prefix.py", "engines/sampling.py", "engines/decoding.py"}
+# Files that are all about torch or aiohttp: they import it at the top, and are heavy themselves.
+LOADED_LATE = {"engines/prefix.py", "engines/sampling.py", "engines/decoding.py", "engines/wire.py"}
 NUMPY_AT_THE_TOP = ("similarity/", "filters/", "metrics/")
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("llguidance")
 SMALL = "smollm2-135m"
+Make = Callable[[int], TransformersEngine]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,11 +79,117 @@ def test_a_prompt_beyond_the_context_is_a_fault_before_anything_is_asked() -> No
     engine.check(chat[:0] + ({"role": "user", "content": "Hello."},), contract.SCHEMA, 10)
 
 
+def tiny_model(folder: Path, architecture: str, spare: int = 0) -> None:
+    """A model of random weights with the embedded model's tokenizer; weights large enough to tell tokens apart."""
+    import torch
+    import transformers
+
+    tokenizer = shared_tokenizer()
+    size: dict[str, Any] = {
+        "vocab_size": len(tokenizer) + spare, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512, "head_dim": 8,
+        "initializer_range": 0.4, "eos_token_id": tokenizer.eos_token_id, "bos_token_id": None, "pad_token_id": None,
+    }  # fmt: skip
+    special: dict[str, dict[str, Any]] = {
+        "Qwen2": {"use_sliding_window": True, "sliding_window": 16, "max_window_layers": 1},
+        "Mistral": {"sliding_window": 16},
+        "Gemma2": {"sliding_window": 16, "attn_logit_softcapping": 5.0, "query_pre_attn_scalar": 20},
+    }
+    config = getattr(transformers, f"{architecture}Config")(**size, **special[architecture])
+    torch.manual_seed(3)
+    getattr(transformers, f"{architecture}ForCausalLM")(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """Makes engines of a tiny model with a given width."""
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny_model(folder, "Qwen2")
+    return lambda width: TransformersEngine(str(folder), dtype="float32", batch=width, device="cpu")
+
+
 @pytest.mark.model
-def test_a_schema_without_a_grammar_is_a_fault() -> None:
+def test_a_schema_without_a_grammar_is_asked_for_in_words_and_counted(tiny: Make) -> None:
     schema = {"type": "object", "properties": {"a": {"not": {"type": "string"}}}, "required": ["a"]}
-    with pytest.raises(InputError, match="the schema has no grammar"):
-        make(1).check(({"role": "user", "content": "Hello."},), schema, 10)
+    engine = tiny(2)
+    engine.check(contract.request(0).messages, schema, 10)
+    asked = [dataclasses.replace(contract.request(0, max_tokens=5), schema=schema), contract.request(1)]
+    found = contract.answers(engine, asked)
+    plain = contract.answers(tiny(1), [contract.request(0, schema=None, max_tokens=5)])
+    assert found["r0"].prompt_tokens > plain["r0"].prompt_tokens + 20 and found["r0"].completion_tokens == 5
+    json.loads(found["r1"].text)
+    assert [count for sentence, count in engine.said.items() if "no grammar" in sentence] == [1]
+
+
+@pytest.mark.model
+def test_a_prompt_that_fills_the_context_is_answered_empty_and_counted(tiny: Make) -> None:
+    engine = tiny(2)
+    long = ({"role": "user", "content": "word " * 600},)
+    found = contract.answers(engine, [dataclasses.replace(contract.request(0), messages=long), contract.request(1)])
+    assert (found["r0"].text, found["r0"].finish_reason) == ("", "length") and found["r1"].finish_reason == "stop"
+    assert any("leaves no room" in sentence for sentence in engine.said)
+
+
+@pytest.fixture
+def scarce_memory() -> Iterator[list[int]]:
+    """A device on which a pass of more rows than the list's number finds no memory, as torch says it."""
+    import torch
+
+    most = [2]
+
+    def refuse(module: Any, args: Any) -> None:
+        if isinstance(module, torch.nn.Embedding) and args[0].shape[0] > most[0]:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(refuse)
+    yield most
+    hook.remove()
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("temperature", [0.0, 0.9])
+def test_without_memory_the_batch_is_halved_and_goes_on(
+    tiny: Make, scarce_memory: list[int], temperature: float
+) -> None:
+    asked = [contract.request(number, temperature) for number in range(7)]
+    there = contract.answers(tiny(2), asked)
+    engine = tiny(8)
+    assert contract.answers(engine, asked) == there
+    assert sum("memory is short" in sentence for sentence in engine.said) == 2  # 7 rows, 3 and then 1
+    scarce_memory[0] = 0
+    with pytest.raises(EngineError, match=r"cpu has no memory for a single request\. Use a smaller"):
+        contract.answers(tiny(2), asked)
+
+
+@pytest.mark.model
+def test_a_batch_is_no_larger_than_the_memory(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    import psutil
+
+    memory = psutil.virtual_memory()._replace(available=40 * 2**20)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    engine = tiny(64)
+    asked = [contract.request(number) for number in range(20)]
+    assert len(contract.answers(engine, asked)) == 20
+    [said] = [sentence for sentence in engine.said if "memory is short" in sentence]
+    assert 1 < int(said.split()[3]) < 20
+
+
+@pytest.mark.model
+def test_a_model_with_more_logits_than_tokens_keeps_to_its_grammar(tmp_path: Path) -> None:
+    tiny_model(tmp_path, "Qwen2", spare=7000)
+    engine = TransformersEngine(str(tmp_path), dtype="float32", batch=4, device="cpu")
+    contract.every_answer_obeys_its_schema(lambda width: engine)
+
+
+@pytest.mark.model
+def test_a_model_without_a_chat_template_gets_plain_turns_and_says_so(tmp_path: Path) -> None:
+    tiny_model(tmp_path, "Qwen2")
+    (tmp_path / "chat_template.jinja").unlink()
+    engine = TransformersEngine(str(tmp_path), dtype="float32", batch=2, device="cpu")
+    ids, shared = engine.encode(contract.request(0).messages)
+    assert engine.tokenizer.decode(ids).endswith("user: Describe a boat.\n\nassistant: ") and 0 < shared < len(ids)
+    assert [count for sentence, count in engine.said.items() if "no chat template" in sentence] == [1]
 
 
 def stock(folder: str, engine: TransformersEngine, requests: list[Request]) -> dict[str, str]:
@@ -108,28 +217,6 @@ def test_greedy_answers_are_those_of_transformers_own_generate() -> None:
     engine = make(4)
     found = contract.answers(engine, requests(5))
     assert {name: done.text for name, done in found.items()} == stock(engine.path, engine, requests(5))
-
-
-def tiny_model(folder: Path, architecture: str) -> None:
-    """A model of random weights with the embedded model's tokenizer; weights large enough to tell tokens apart."""
-    import torch
-    import transformers
-
-    tokenizer = shared_tokenizer()
-    size: dict[str, Any] = {
-        "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512, "head_dim": 8,
-        "initializer_range": 0.4, "eos_token_id": tokenizer.eos_token_id, "bos_token_id": None, "pad_token_id": None,
-    }  # fmt: skip
-    special: dict[str, dict[str, Any]] = {
-        "Qwen2": {"use_sliding_window": True, "sliding_window": 16, "max_window_layers": 1},
-        "Mistral": {"sliding_window": 16},
-        "Gemma2": {"sliding_window": 16, "attn_logit_softcapping": 5.0, "query_pre_attn_scalar": 20},
-    }
-    config = getattr(transformers, f"{architecture}Config")(**size, **special[architecture])
-    torch.manual_seed(3)
-    getattr(transformers, f"{architecture}ForCausalLM")(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
 
 
 @pytest.mark.model

@@ -34,49 +34,57 @@ class Prefix:
 
 
 class RowCache(Cache):
-    """Keys and values of up to `rows` sequences, each behind a Prefix. Hand `name` to the model as its attention.
+    """Keys and values of sequences that come and go, each behind a Prefix. Hand `name` to the model as its attention.
 
     Call one of `begin_prefix`, `begin_join` and `begin_step` before each forward of the model.
     """
 
-    def __init__(self, rows: int, device: torch.device) -> None:
+    def __init__(self, device: torch.device) -> None:
         super().__init__(layers=[])
-        self.rows, self.device = rows, device
+        self.device = device
+        self.name = f"textsynth_rows_{next(_names)}"
+        self.clear()
+        AttentionInterface.register(self.name, self._attend)
+
+    def clear(self) -> None:
+        """Forget all rows and free their tensors."""
         self.alive = 0
         self.prefixes: list[Prefix] = []  # of each alive row
-        self.lengths = torch.zeros(rows, dtype=torch.long, device=device)  # own positions of each row
-        self.name = f"textsynth_rows_{next(_names)}"
+        self.lengths = torch.zeros(0, dtype=torch.long, device=self.device)  # own positions of each alive row
+        self.new_prefix = Prefix(0, [], [])  # that of the last `begin_prefix`
         self._keys: list[Tensor] = []
         self._values: list[Tensor] = []
-        self._new_prefix: Prefix | None = None
+        self._at_prefix = False  # whether this pass computes a prefix
         self._joining: slice | None = None
         self._groups: list[tuple[Prefix, Any]] = []  # a prefix and the rows of this pass that have it
         self._starts = self.lengths[:0]  # length of each row's prefix
         self._own_at = self.lengths[:0, None]  # [rows, tokens]: own position of each token of this pass
         self._masks: dict[Any, Tensor] = {}  # of this pass
-        AttentionInterface.register(self.name, self._attend)
 
-    def begin_prefix(self, length: int) -> Prefix:
-        """The next forward computes a new prefix of `length` tokens, from nothing."""
-        self._new_prefix = Prefix(length, [], [])
-        self._groups, self._starts = [], torch.zeros(1, dtype=torch.long, device=self.device)
-        self._own_at, self._masks = torch.arange(length, device=self.device)[None], {}
-        return self._new_prefix
+    def token_bytes(self) -> int:
+        """Bytes that the keys and values of one token take, over all layers; known once there was a prefix."""
+        made = self.new_prefix
+        return sum(one.nbytes for one in (*made.keys, *made.values)) // max(1, made.length)
+
+    def begin_prefix(self, length: int) -> Tensor:
+        """The next forward computes `new_prefix`, of `length` tokens, from nothing; returns their positions."""
+        self.new_prefix, self._at_prefix = Prefix(length, [], []), True
+        return self._begin([Prefix(0, [], [])], torch.arange(length, device=self.device)[None])
 
     def begin_join(self, prefixes: Sequence[Prefix], lengths: Sequence[int]) -> Tensor:
         """The next forward computes the own tokens of new rows, padded on the right; returns their positions."""
-        self._new_prefix, first = None, self.alive
+        self._at_prefix, first = False, self.alive
         self.alive += len(lengths)
         self.prefixes += prefixes
         self._joining = slice(first, self.alive)
-        self.lengths[self._joining] = torch.tensor(lengths, device=self.device)
+        self.lengths = torch.cat([self.lengths, torch.tensor(lengths, device=self.device)])
         return self._begin(prefixes, torch.arange(max(lengths), device=self.device).expand(len(lengths), -1))
 
     def begin_step(self) -> Tensor:
         """The next forward adds one token to every alive row; returns their positions [alive, 1]."""
-        self._new_prefix = self._joining = None
-        positions = self._begin(self.prefixes, self.lengths[: self.alive, None].clone())
-        self.lengths[: self.alive] += 1
+        self._at_prefix, self._joining = False, None
+        positions = self._begin(self.prefixes, self.lengths[:, None])
+        self.lengths = self.lengths + 1
         return positions
 
     def _begin(self, prefixes: Sequence[Prefix], own_at: Tensor) -> Tensor:
@@ -98,6 +106,7 @@ class RowCache(Cache):
             self.lengths[row] = self.lengths[last]
             self.prefixes[row] = self.prefixes[last]
         self.prefixes.pop()
+        self.lengths = self.lengths[:last]
         self.alive = last
         return last
 
@@ -105,9 +114,9 @@ class RowCache(Cache):
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Take one layer's new keys and values [rows, kv heads, tokens, head size]; return what the rows own."""
-        if self._new_prefix is not None:
-            self._new_prefix.keys.append(key_states[0].contiguous())
-            self._new_prefix.values.append(value_states[0].contiguous())
+        if self._at_prefix:
+            self.new_prefix.keys.append(key_states[0].contiguous())
+            self.new_prefix.values.append(value_states[0].contiguous())
             return key_states, value_states
         width = int(self._own_at.max()) + 1
         own = [
@@ -118,11 +127,12 @@ class RowCache(Cache):
 
     def _keep(self, buffers: list[Tensor], layer: int, new: Tensor, width: int) -> Tensor:
         """Write this pass's tokens into a layer's buffer, growing it as needed; returns all own positions."""
-        have = buffers[layer].shape[2] if layer < len(buffers) else 0
-        if width > have:
-            grown = new.new_zeros(self.rows, new.shape[1], -(-width // _GROW) * _GROW, new.shape[3])
-            if have:
-                grown[:, :, :have] = buffers[layer]
+        rows, _, have, _ = buffers[layer].shape if layer < len(buffers) else (0, 0, 0, 0)
+        if width > have or self.alive > rows:
+            longer = max(have, -(-width // _GROW) * _GROW)
+            grown = new.new_zeros(max(rows, self.alive), new.shape[1], longer, new.shape[3])
+            if rows:
+                grown[:rows, :, :have] = buffers[layer]
             buffers[layer : layer + 1] = [grown]
         if self._joining:
             buffers[layer][self._joining, :, : new.shape[2]] = new
@@ -151,6 +161,8 @@ class RowCache(Cache):
             raise EngineError(
                 "engine transformers: this model's attention has sinks, which this engine lacks. Use another model."
             )
+        if self._at_prefix and softcap is None:
+            return self._attend_alone(query, key, value, scaling, sliding_window), None
         rows, heads, count, size = query.shape
         query = query.reshape(rows, key.shape[1], -1, size) * (size**-0.5 if scaling is None else scaling)
         layer, shared = int(module.layer_idx), int(self._starts.max())  # type: ignore[arg-type]
@@ -166,6 +178,17 @@ class RowCache(Cache):
         for prefix, at in self._groups:
             out[at] += _over_rows(weights[at, ..., : prefix.length], prefix.values[layer])
         return out.reshape(rows, heads, count, -1).transpose(1, 2), None
+
+    def _attend_alone(self, query: Tensor, key: Tensor, value: Tensor, scaling: Any, window: int | None) -> Tensor:
+        """A prefix over itself: torch's own causal attention, which keeps no scores in memory."""
+        count, mask = query.shape[2], None
+        if window is not None and window < count:
+            gaps = torch.arange(count, device=self.device)[:, None] - torch.arange(count, device=self.device)
+            mask = (gaps >= 0) & (gaps < window)
+        out = torch.nn.functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=True
+        )
+        return out.transpose(1, 2)
 
     def _hidden(self, shared: int, own: int, repeat: int, window: int | None) -> Tensor:
         """Which positions no query may see: [rows, 1, repeat * tokens, shared + own]; made once a pass."""

@@ -28,22 +28,30 @@ from textsynth.records import Request
 
 @dataclass(eq=False)
 class Row:
-    """A request being decoded. `tokens` are the prompt's and the written ones; `start` is where the latter begin."""
+    """A request being decoded.
+
+    `tokens` are the prompt's and the written ones, `start` is where the latter begin. The first `shared` ones come
+    before the last turn.
+    """
 
     request: Request
     tokens: list[int]
     start: int
+    shared: int
     matcher: llguidance.LLMatcher | None
+    kind: str = field(init=False)  # equal for requests that are sampled alike
     rng: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.request.rng_seed)
+        self.kind = json.dumps(dict(self.request.sampling), sort_keys=True)
 
 
 class Grammars:
     """Compiled grammars of one tokenizer, one for each schema, copied for each request."""
 
     def __init__(self, tokenizer: Any, vocabulary: int) -> None:
+        self.vocabulary = vocabulary
         self._tokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=vocabulary)
         self._executor = llguidance.LLExecutor(num_threads=max(1, os.cpu_count() or 1))
         self._compiled: dict[str, llguidance.LLMatcher] = {}
@@ -56,46 +64,51 @@ class Grammars:
             self._compiled[key] = llguidance.LLMatcher(self._tokenizer, grammar, log_level=0)
         return self._compiled[key].deep_copy()
 
-    def fault(self, schema: Mapping[str, Any]) -> str:
-        """Why the schema has no grammar; empty when it has one."""
-        matcher = self.matcher(schema)
-        return str(matcher.get_error()).split("\n")[0] if matcher.is_error() else ""
+    def forbidden(self, rows: Sequence[Row], vocabulary: int) -> Tensor | None:
+        """Which tokens each row may not take next: bool [rows, vocabulary], on the CPU; None where all may take any.
 
-    def allowed(self, rows: Sequence[Row], vocabulary: int) -> Tensor:
-        """Which tokens each row may take next: bool [rows, vocabulary], on the CPU. Rows are filled in parallel."""
-        bits = np.full((len(rows), -(-vocabulary // 32)), -1, dtype=np.int32)
+        Rows are filled in parallel.
+        """
         pairs = [(row.matcher, number) for number, row in enumerate(rows) if row.matcher is not None]
-        if pairs:
-            llguidance.numpy.fill_next_token_bitmask_par(self._executor, pairs, bits)
-        unpacked = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")
-        return torch.from_numpy(unpacked[:, :vocabulary]).bool()
+        if not pairs:
+            return None
+        bits = np.full((len(rows), -(-self.vocabulary // 32)), -1, dtype=np.int32)
+        llguidance.numpy.fill_next_token_bitmask_par(self._executor, pairs, bits)
+        unpacked = np.unpackbits((~bits).view(np.uint8), axis=1, count=self.vocabulary, bitorder="little")
+        found = torch.from_numpy(unpacked).view(torch.bool)
+        beyond = vocabulary - self.vocabulary  # some models have more logits than tokens
+        return torch.nn.functional.pad(found, (0, beyond), value=True) if beyond else found
 
 
+@torch.inference_mode()
 def choose(logits: Tensor, rows: Sequence[Row], grammars: Grammars) -> list[int]:
     """The next token of each row from logits [rows, vocabulary].
 
     The repetition penalty counts the prompt, as in transformers and vLLM. The order is penalty, grammar, temperature,
     top-k, top-p, min-p. A row's randomness is its own, so that its answer does not hang on its neighbors' draws.
     """
-    allowed = grammars.allowed(rows, logits.shape[1]).to(logits.device)
+    forbidden = grammars.forbidden(rows, logits.shape[1])
+    forbidden = None if forbidden is None else forbidden.to(logits.device)
     chosen = [0] * len(rows)
     kinds: dict[str, list[int]] = {}
     for number, row in enumerate(rows):
-        kinds.setdefault(json.dumps(dict(row.request.sampling), sort_keys=True), []).append(number)
+        kinds.setdefault(row.kind, []).append(number)
     for numbers in kinds.values():
         some = slice(None) if len(kinds) == 1 else numbers
         mine = [rows[n] for n in numbers]
-        for number, token in zip(numbers, _choose_alike(logits[some].float(), allowed[some], mine), strict=True):
+        held = None if forbidden is None else forbidden[some]
+        for number, token in zip(numbers, _choose_alike(logits[some].float(), held, mine), strict=True):
             chosen[number] = token
     return chosen
 
 
-def _choose_alike(scores: Tensor, allowed: Tensor, rows: Sequence[Row]) -> list[int]:
+def _choose_alike(scores: Tensor, forbidden: Tensor | None, rows: Sequence[Row]) -> list[int]:
     sampling = rows[0].request.sampling
-    ids = _padded([row.tokens for row in rows], scores.device)
+    ids: Any = torch.zeros(len(rows), 0, dtype=torch.long)  # the other processors do not look at them
     if (penalty := sampling.get("repetition_penalty")) not in (None, 1.0):
-        scores = RepetitionPenaltyLogitsProcessor(penalty)(ids, scores)
-    scores = scores.masked_fill(~allowed, float("-inf"))
+        scores = RepetitionPenaltyLogitsProcessor(penalty)(_padded([row.tokens for row in rows], scores.device), scores)
+    if forbidden is not None:
+        scores = scores.masked_fill_(forbidden, float("-inf"))
     temperature = sampling.get("temperature", 1.0)
     if temperature == 0:
         return [int(token) for token in scores.argmax(-1)]
@@ -106,8 +119,8 @@ def _choose_alike(scores: Tensor, allowed: Tensor, rows: Sequence[Row]) -> list[
     reach = torch.softmax(warpers(ids, scores), -1).cumsum(-1)
     draws = torch.tensor([[row.rng.random()] for row in rows], dtype=reach.dtype, device=reach.device)
     picked = torch.searchsorted(reach, draws * reach[:, -1:], right=True)[:, 0]
-    last = (reach < reach[:, -1:]).sum(-1)  # the first index with the full sum: rounding may point past it
-    return [int(token) for token in torch.minimum(picked, last)]
+    whole = torch.searchsorted(reach, reach[:, -1:].contiguous())[:, 0]  # rounding may point past the last choice
+    return torch.minimum(picked, whole).tolist()
 
 
 def _padded(rows: Sequence[list[int]], device: torch.device) -> Any:

@@ -1,0 +1,137 @@
+"""100 five-field patient records with a pattern, beside raw vLLM with its guidance backend on the same facts.
+
+Usage: python eval/ehr.py --vllm PYTHON [--rounds 3]. PYTHON is one that has vLLM. Prints JSON. Raw vLLM is asked twice:
+the usual way, one message with the examples pasted in and all five fields to write, and with our chats and fields.
+Time runs from the first request, the model loaded, to the last accepted record.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from textsynth import load_job, run_job
+from textsynth.engines.transformers import TransformersEngine
+from textsynth.inputs.dialects import validator
+from textsynth.models import resolve
+from textsynth.prepare import prepare
+from textsynth.records import Completion, Record, Request
+from textsynth.rounds import Writer
+
+HERE = Path(__file__).parent
+JOB = HERE / "jobs" / "ehr.yaml"
+MODEL = "smollm2-135m"
+LIMIT = 400  # tokens of a raw answer
+PREPARED = prepare(load_job(JOB), check_only=True)
+CHECK = validator(PREPARED.schema)
+
+
+class Timed(TransformersEngine):
+    """Notes when the first request was taken."""
+
+    started = 0.0
+
+    def generate(self, feed: Iterator[Request | None]) -> Iterator[Completion]:
+        def noted() -> Iterator[Request | None]:
+            for request in feed:
+                self.started = self.started or time.perf_counter()
+                yield request
+
+        return super().generate(noted())
+
+
+def ours() -> dict[str, Any]:
+    engine = Timed(MODEL, device="cpu")
+    with tempfile.TemporaryDirectory() as folder:
+        result = run_job(load_job(JOB), Path(folder) / "run", engine=engine)
+        spent = time.perf_counter() - engine.started
+        lines = (result.folder / "accepted.jsonl").read_text(encoding="utf-8").splitlines()
+    records = [json.loads(line) for line in lines]
+    assert all(CHECK.is_valid(record) for record in records)
+    stated = sum(states(record["note"], record["age"]) for record in records)
+    return {
+        "valid": len(records),
+        "refused": dict(result.counts),
+        "age_stated": stated,
+        "seconds": spent,
+        "a_second": 100 / spent,
+    }
+
+
+def pasted(record: Record) -> list[dict[str, str]]:
+    """The usual prompt: the examples in one message."""
+    shown = PREPARED.examples(PREPARED.steps[0], int(record.id[1:]))
+    examples = "\n".join(json.dumps(dict(seed.data)) for seed in shown)
+    facts = record.fields or {}
+    asked = f"age {facts['age']}, sex {facts['sex']}, diagnosis {facts['diagnosis']}"
+    return [{"role": "user", "content": f"Examples of patient records:\n{examples}\n\nWrite a new record: {asked}."}]
+
+
+def raw(
+    python: str, chats: Sequence[Any], schema: Any, records: Sequence[Record], given: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    job = {"model": resolve(MODEL, "eval"), "new": LIMIT, "chats": chats, "schemas": [schema] * len(chats),
+           "sampling": {"temperature": 0.4, "min_p": 0.1}}  # fmt: skip
+    done = subprocess.run(
+        [python, str(HERE / "raw_vllm.py")], input=json.dumps(job), text=True, capture_output=True, check=True,
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "4", "VLLM_LOGGING_LEVEL": "ERROR"},
+    )  # fmt: skip
+    found = json.loads(done.stdout.splitlines()[-1])
+    valid = copied = stated = 0
+    for text, record, facts in zip(found["texts"], records, given, strict=True):
+        try:
+            whole = {**facts, **json.loads(text)}
+        except ValueError:
+            continue
+        if CHECK.is_valid(whole):
+            valid += 1
+            asked = (record.fields or {})["age"]
+            stated += states(whole["note"], asked) and whole["age"] == asked
+            copied += whole["age"] != asked or not states(whole["note"], asked)
+    return {
+        "valid": valid, "truncated": found["ends"].count("length"), "age_stated": stated, "other_age": copied,
+        "seconds": found["seconds"], "a_second": 100 / found["seconds"],
+    }  # fmt: skip
+
+
+def states(note: str, age: int) -> bool:
+    return re.search(rf"\b{age}\b", note) is not None
+
+
+def main(python: str, rounds: int) -> None:
+    step, writer = PREPARED.steps[0], Writer(PREPARED)
+    drafts = writer.plan(0, 0, 100).drafts
+    chats = [[dict(message) for message in writer.request(draft).messages] for draft in drafts]
+    records = [draft.record for draft in drafts]
+    facts = [dict(record.fields or {}) for record in records]
+    whole = {key: part for key, part in PREPARED.schema.items() if key != "$schema"}
+    rows: list[dict[str, dict[str, Any]]] = []
+    for _ in range(rounds):
+        rows.append(
+            {
+                "ours": ours(),
+                "vllm_pasted": raw(python, [pasted(r) for r in records], whole, records, [{}] * 100),
+                "vllm_our_chats": raw(python, chats, dict(step.answer), records, facts),
+            }
+        )
+        print(json.dumps(rows[-1]), flush=True)
+    ratios = {f"ours_over_{key}": round(median(row["ours"]["a_second"] / row[key]["a_second"] for row in rows), 3)
+              for key in ("vllm_pasted", "vllm_our_chats")}  # fmt: skip
+    print(json.dumps({"rounds": rounds, **ratios, "last": rows[-1]}))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--vllm", metavar="PYTHON", required=True)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    main(options.vllm, options.rounds)

@@ -1,0 +1,94 @@
+"""What the in-process engines share: a local model's tokenizer, chat template and context."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from typing import Any
+
+from textsynth.errors import EngineError, InputError, MissingExtraError
+from textsynth.models import check_name, resolve
+from textsynth.records import Completion, Message, Request
+
+_PLAIN_TEMPLATE = (
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}\n\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+
+
+class LocalModel:
+    """A causal language model in a folder or on the hub, of which only the tokenizer and the config are opened here.
+
+    Args:
+        model: an embedded model, a local folder or a hub id.
+        place: how messages name this engine, such as `job.yaml: engine`.
+        extra, packages: what must be installed.
+    """
+
+    def __init__(self, model: str, place: str, extra: str, packages: Sequence[str]) -> None:
+        for package in packages:
+            if find_spec(package) is None:
+                raise MissingExtraError(place, package, extra)
+        check_name(model, f"{place}.model", "llm")
+        self.model, self.place = model, place
+        self.said: Counter[str] = Counter()
+
+    def check(self, messages: Sequence[Message], schema: Mapping[str, Any] | None, max_tokens: int) -> None:
+        """Raise an InputError if the prompt and its answer pass the model's context."""
+        used = len(self.encode(messages)[0])
+        if used + max_tokens > self.context:
+            raise InputError(
+                f"{self.place}: the prompt has {used} tokens and its answer may take {max_tokens}; {self.model} has "
+                f"room for {self.context}. Show fewer seeds, cut them (seeds.cut), or set sampling.max_tokens."
+            )
+
+    @cached_property
+    def context(self) -> int:
+        """Tokens that the model can attend to."""
+        from transformers import AutoConfig
+
+        config = AutoConfig.from_pretrained(self.path)
+        config = config.get_text_config(decoder=True) if hasattr(config, "get_text_config") else config
+        return int(getattr(config, "max_position_embeddings", 2**31))
+
+    @cached_property
+    def path(self) -> str:
+        """The folder or hub id that the model is opened from; fetches an embedded one."""
+        return resolve(self.model, f"{self.place}.model")
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The model's tokenizer; one without a chat template gets a plain `role: content` one."""
+        from transformers import AutoTokenizer
+
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self.path)
+        except (OSError, ValueError) as error:
+            raise self.fault("its tokenizer cannot be loaded", error) from None
+        if not tokenizer.chat_template:
+            tokenizer.chat_template = _PLAIN_TEMPLATE
+            self.said[f"{self.model} has no chat template: a turn is written as `role: content` and a blank line."] = 1
+        return tokenizer
+
+    def encode(self, messages: Sequence[Message]) -> tuple[list[int], int]:
+        """A chat's token ids, and how many of them come from everything before its last turn."""
+        chat = [dict(message) for message in messages]
+        template = self.tokenizer.apply_chat_template
+        ids: list[int] = template(chat, add_generation_prompt=True, return_dict=False)
+        before: list[int] = template(chat[:-1], return_dict=False) if len(chat) > 1 else []
+        pairs = enumerate(zip(ids, before, strict=False))
+        return ids, next((at for at, (one, other) in pairs if one != other), len(before))
+
+    def too_long(self, request: Request, tokens: int) -> Completion:
+        """The empty completion of a request whose prompt leaves no room for an answer; it is counted."""
+        self.said[f"a prompt of {self.context} tokens or more leaves no room for an answer: it was not asked."] += 1
+        return Completion(request.id, "", "length", tokens, 0)
+
+    def fault(self, what: str, error: Exception) -> EngineError:
+        """One sentence on what a vendor library raised."""
+        detail = str(error).split("\n")[0][:200]
+        return EngineError(
+            f"{self.place}: {self.model}: {what} ({type(error).__name__}: {detail}). Check engine.model."
+        )
