@@ -107,6 +107,22 @@ def test_check_shows_the_first_request_and_says_that_there_is_no_fault(shell: Sh
     assert "24 rows read; 18 shown, 6 held out" in said.err
 
 
+def test_check_can_ask_the_engine_one_thing(shell: Shell, tmp_path: Path) -> None:
+    job = tiny_job(tmp_path)
+    assert "structured output" not in shell("check", job.path).out
+    said = shell("check", job.path, "--engine")
+    assert said.code == 0 and "engine: scripted, model scripted, " in said.out and " tokens/s for one" in said.out
+    assert "context: not told\nstructured output: values drawn from the schema; its answer fits\n" in said.out
+    broken = tiny_job(tmp_path, engine={"type": "scripted", "options": {"broken": 1}})
+    assert "its answer does not fit" in shell("check", broken.path, "--engine").out
+
+
+@pytest.mark.model
+def test_check_says_what_a_model_can(shell: Shell, tmp_path: Path) -> None:
+    said = shell("check", tiny_job(tmp_path, engine={"type": "transformers"}).path, "--engine")
+    assert said.code == 0 and "context: 8192 tokens" in said.out and "its answer fits" in said.out
+
+
 def test_check_lists_every_fault(shell: Shell, tmp_path: Path) -> None:
     job = tiny_job(tmp_path, fields={"topik": {"source": "sampled"}}, steps=[{"prompt": "./gone.j2"}])
     said = shell("check", job.path)

@@ -180,6 +180,23 @@ def test_a_truncated_answer_is_not_asked_again(tmp_path: Path) -> None:
     assert all(request.id.endswith("-0-0") for request in engine.asked)
 
 
+def test_what_the_engine_says_is_counted_over_all_sittings(tmp_path: Path) -> None:
+    class Talking(Noting):
+        def generate(self, feed: Iterator[Request | None]) -> Iterator[Completion]:
+            for done in super().generate(feed):
+                self.said["seeds are not kept: <b>."] += 1
+                yield done
+
+    out, seen, engines = tmp_path / "run", [], (Talking(), Talking())
+    for target, engine in zip((5, 20), engines, strict=True):
+        job = tiny_job(tmp_path, plan={"target": target})
+        run_job(job, out, engine=engine, on_progress=lambda progress: seen.append(dict(progress.said)))
+    count = sum(len(engine.asked) for engine in engines)
+    assert seen[-1] == {"seeds are not kept: <b>.": count} and all(engine.asked for engine in engines)
+    assert json.loads((out / "manifest.json").read_text())["said"] == seen[-1]
+    assert f"seeds are not kept: &lt;b&gt;. ({count} times)" in (out / "report.html").read_text()
+
+
 def test_steps_write_working_fields_that_later_steps_and_rules_see(tmp_path: Path) -> None:
     score = {"type": "integer", "minimum": 1, "maximum": 5}
     steps = [

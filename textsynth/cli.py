@@ -7,12 +7,12 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from textsynth.errors import InputError, TextsynthError
-from textsynth.terminal import bar, progress, say
+from textsynth.terminal import bar, numbers, pretty, progress, say
 
 if TYPE_CHECKING:
     from textsynth.job import Job
@@ -101,12 +101,14 @@ def init(
 
 
 @app.command()
-def check(job: JobFile) -> None:
-    """List every fault of a job, and show one rendered prompt. Calls no model."""
-    from textsynth.decide import planned_request
+def check(
+    job: JobFile, engine: Annotated[bool, typer.Option("--engine", help="Ask the engine one tiny thing.")] = False
+) -> None:
+    """List every fault of a job, and show one rendered prompt. Calls no model unless --engine is given."""
+    from textsynth.decide import planned_request, try_engine
     from textsynth.filters.leakage import smallest_alpha
 
-    prepared = _prepare(job)
+    prepared = _prepare(job, fetch=engine)
     seeds = prepared.seeds
     least = smallest_alpha(len(seeds.one_a_cluster(seeds.holdout)), len({seeds.cluster[s.id] for s in seeds.shown}))
     request = planned_request(prepared)
@@ -119,6 +121,9 @@ def check(job: JobFile) -> None:
             print(f"[{message['role']}]\n{message['content']}\n")
     print("fields: " + ", ".join(f"{name} {source}" for name, source in prepared.sources.items()))
     print(f"The smallest leakage alpha that these seeds resolve: {least:.3g}")
+    if engine:
+        for line in try_engine(prepared):
+            print(line)
     print(f"{job}: no faults.")
 
 
@@ -134,8 +139,8 @@ def preview(
         found = preview_job(prepared, count, show)
     for record, verdicts in found:
         last = verdicts[-1]
-        print(_pretty(record.fields))
-        print("accepted" if last.accepted else f"refused by {last.filter}: {last.reason}", _numbers(last.scores), "\n")
+        print(pretty(record.fields))
+        print("accepted" if last.accepted else f"refused by {last.filter}: {last.reason}", numbers(last.scores), "\n")
 
 
 @app.command()
@@ -280,16 +285,6 @@ def _end(result: Result, of: int = 0) -> NoReturn:
     print(f"records  {result.folder / 'accepted.jsonl'}")
     print(f"report   {result.folder / 'report.html'}")
     raise typer.Exit(0 if result.done else 1)
-
-
-def _pretty(value: Any) -> str:
-    import json
-
-    return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _numbers(scores: Any) -> str:
-    return ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k}: {v}" for k, v in scores.items())
 
 
 if __name__ == "__main__":

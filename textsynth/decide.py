@@ -9,12 +9,16 @@ from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from textsynth.errors import InputError
 from textsynth.folder import begin, finish
+from textsynth.inputs.dialects import validator
 from textsynth.inputs.readers import read_rows
+from textsynth.inputs.tighten import tighten
 from textsynth.outputs.store import Store
+from textsynth.parse import ParseError, parse_fields
 from textsynth.pipeline import Run, run_prepared
 from textsynth.prepare import Prepared
 from textsynth.progress import Progress, Result
@@ -22,6 +26,11 @@ from textsynth.records import Record, Request, Verdict
 from textsynth.rounds import Draft, Round, Writer
 
 Show = Callable[[Progress], None]
+_TINY = {
+    "type": "object",
+    "properties": {"color": {"type": "string", "maxLength": 10}, "number": {"type": "integer"}},
+    "required": ["color", "number"],
+}
 
 
 def filter_records(prepared: Prepared, source: str, out: Path, on_progress: Show | None = None) -> Result:
@@ -66,6 +75,39 @@ def planned_request(prepared: Prepared) -> Request | None:
     """The first request that a run would make; None where no field is written."""
     writer = Writer(prepared)
     return writer.request(writer.plan(0, 0, 1).drafts[0]) if prepared.steps else None
+
+
+def try_engine(prepared: Prepared) -> list[str]:
+    """Ask the job's engine one tiny thing, and say in lines what it is, what it can and how fast it answered.
+
+    Raises:
+        EngineError: it did not answer.
+    """
+    engine, began = prepared.engine, [0.0]
+    if engine is None:
+        return ["engine: this job asks none."]
+    schema = tighten(_TINY)
+    turn = {"role": "user", "content": "Name a color and a number."}
+    request = Request("r0-0-0", 0, 0, (turn,), schema, {"temperature": 0.0, "max_tokens": 64}, 1)
+
+    def feed() -> Iterator[Request]:
+        began[0] = monotonic()  # the engine is open by now
+        yield request
+
+    [answer] = engine.generate(feed())
+    seconds = monotonic() - began[0]
+    try:
+        obeyed = validator(_TINY).is_valid(parse_fields(answer.text))
+    except ParseError:
+        obeyed = False
+    able, facts = engine.abilities(), engine.describe()
+    return [
+        f"engine: {facts['type']}, model {facts['model']}, {answer.completion_tokens} tokens in {seconds:.2f} s: "
+        f"{answer.completion_tokens / max(seconds, 1e-9):.0f} tokens/s for one request (more at a time are faster)",
+        f"context: {able['context'] or 'not told'}" + (" tokens" if able["context"] else ""),
+        f"structured output: {able['structured_output']}; its answer {'fits' if obeyed else 'does not fit'}",
+        *(f"note: {sentence}" for sentence in engine.said),
+    ]
 
 
 class _FilterRun(Run):

@@ -87,6 +87,7 @@ class Run:
         self.asked: dict[str, tuple[Round, Draft, Request]] = {}
         self._started = self._committed = self._reported = time.monotonic()
         self._uncommitted = 0
+        self._said_before = Counter[str](store.get("said") or {})  # by the engine, in earlier sittings
 
     def go(self) -> None:
         """Work until the target is reached, the budget is spent, or nothing more can be asked."""
@@ -117,7 +118,9 @@ class Run:
                 self._tell("writing")
 
     def keep_evidence(self) -> None:
-        """Leave the filters' own numbers in the store."""
+        """Leave the filters' own numbers, and what the engine said, in the store."""
+        self._tell("keeping evidence")
+        self.store.put("said", dict(self.progress.said))
         self.store.put("evidence", {f.name: dict(f.evidence()) for f in self.filters})
 
     def shortfall(self) -> list[str]:
@@ -243,6 +246,8 @@ class Run:
         self.progress.seconds = now - self._started
         self.progress.in_flight = len(self.asked)
         if doing != self.progress.doing or now - self._reported > 0.2:
+            if self.prepared.engine is not None:
+                self.progress.said = self._said_before + Counter(dict(self.prepared.engine.said))
             self.progress.doing, self._reported = doing, now
             self._report(self.progress)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,8 @@ from textsynth.filters.leakage import LeakageFilter
 from textsynth.filters.rules import RulesFilter
 from textsynth.filters.schema import SchemaFilter
 from textsynth.filters.scores import SeedScores
-from textsynth.inputs.bounds import imposed_bounds, token_bound
+from textsynth.inputs.bounds import imposed_bounds
+from textsynth.inputs.budget import token_bound
 from textsynth.inputs.dialects import fast_validator, first_error, validator
 from textsynth.inputs.infer import is_free_text
 from textsynth.inputs.plan import Planner, example_pool, plan_for
@@ -28,6 +30,8 @@ from textsynth.job import DedupSpec, DiversitySpec, Job, LeakageSpec, RulesSpec,
 from textsynth.models import EMBEDDED, is_fetched
 from textsynth.records import Record, Seed
 from textsynth.similarity.encoder import Encoder
+
+_OPENS_MODELS = ("transformers", "vllm")  # engines that run a model in this program
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ def prepare(
         raise AssertionError("what does not load is a fault")
     wanted = [(s.spec.few_shot, len(example_pool(seeds, s.written))) for s in steps if not s.working]
     notes = notes_on(job, seeds, wanted)
-    ready = engine is not None or job.engine.type != "transformers" or fetched(job.engine.model)
+    ready = engine is not None or job.engine.type not in _OPENS_MODELS or fetched(job.engine.model)
     if steps and not ready and not check_only:
         notes.append(
             f"the model {job.engine.model} is not fetched yet: the length of prompts is checked at the first run."
@@ -165,7 +169,7 @@ def models_of(job: Job, writes: bool = True) -> list[str]:
     if not job.steps:
         return []
     encoders = [spec.encoder for spec in job.filters if isinstance(spec, LeakageSpec | DiversitySpec)]
-    engine = [job.engine.model] if writes and job.engine.type == "transformers" else []
+    engine = [job.engine.model] if writes and job.engine.type in _OPENS_MODELS else []
     return list(dict.fromkeys([*engine, *encoders]))
 
 
@@ -242,9 +246,10 @@ def _step(
     if prompt is None:
         raise AssertionError("a prompt that does not load is a fault")
     answer = sub_schema(schema, names, own)
-    decoding = tighten(answer, [{n: s.data[n] for n in names if n in s.data} for s in seeds.shown])
-    limit, _ = token_bound(decoding)
     chosen = (spec.sampling or job.sampling).model_dump(exclude_none=True)
+    budget = chosen.get("max_tokens")
+    decoding = tighten(answer, [{n: s.data[n] for n in names if n in s.data} for s in seeds.shown], budget)
+    limit = min(token_bound(decoding)[0], budget or sys.maxsize)
     return Step(number, spec, prompt, names, tuple(own), answer, decoding, {**chosen, "max_tokens": limit})
 
 

@@ -21,6 +21,7 @@ class Progress:
     rejected: Counter[str] = field(default_factory=Counter)
     doing: str = "starting"
     accepted_before: int = 0  # by earlier sittings
+    said: Mapping[str, int] = field(default_factory=dict)  # by the engine: what happened, and how often
 
     @property
     def yield_rate(self) -> float:

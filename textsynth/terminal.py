@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
+from typing import Any
 
 from textsynth.progress import Progress
 
@@ -45,11 +47,15 @@ def bar(what: str) -> Iterator[Callable[[str, float], None]]:
 
 @contextmanager
 def progress() -> Iterator[Callable[[Progress], None]]:
-    """A live line on a terminal; elsewhere a plain line every ten seconds and when something changes."""
+    """A live line on a terminal, elsewhere a plain line every ten seconds; and what the engine says, once each."""
     live, last = sys.stderr.isatty(), [0.0]
+    heard: set[str] = set()
 
     def show(progress: Progress) -> None:
         now = monotonic()
+        for sentence in progress.said.keys() - heard:
+            say(("\r\x1b[2K" if live else "") + f"note: {sentence}")
+            heard.add(sentence)
         if not live and now - last[0] < 10:
             return
         last[0] = now
@@ -81,3 +87,13 @@ def progress_line(p: Progress) -> str:
         p.doing,
     ]
     return " · ".join(part for part in parts if part)
+
+
+def pretty(value: Any) -> str:
+    """A value as indented JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def numbers(scores: Mapping[str, Any]) -> str:
+    """A verdict's evidence on one line."""
+    return ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k}: {v}" for k, v in scores.items())

@@ -249,6 +249,8 @@ def _manifest(store: Store, files: Mapping[str, Any]) -> dict[str, Any]:
         "job_name": store.get("job_name"),
         "status": store.get("status", "running"),
         "shortfall": store.get("shortfall") or [],
+        "notes": store.get("notes") or [],
+        "said": store.get("said") or {},
         "target": ((store.get("job") or {}).get("plan") or {}).get("target"),
         "counts": {"completed": completed} | {state: states[state] for state in ("accepted", "rejected", "surplus")},
         "reasons": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),

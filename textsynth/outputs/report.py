@@ -59,7 +59,7 @@ def write_report(store: Store, folder: Path) -> Path:
 
     meta = {key: store.get(key) for key in (
         "job", "job_name", "status", "shortfall", "elapsed", "started", "seeds", "sources", "engine", "hashes",
-        "versions", "notes",
+        "versions", "notes", "said",
     )}  # fmt: skip
     evidence = store.get("evidence") or {}
     target = ((meta["job"] or {}).get("plan") or {}).get("target") or 0
