@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _JOIN_TOKENS = 4096  # of prompts prefilled at once,
 _JOIN_SCORES = 2**22  # and attention scores a head: both bound the memory of a prefill
+_JOIN_SHARE = 8  # one in so many places must be free for others to join: a small prefill costs as much as a step
 _PREFIXES = 4  # kept after their last request, for stragglers and retries
 _MEMORY = 0.6  # of what is free once the model is loaded; the rest is for what a pass computes
 _BYTES_A_LOGIT = 40  # scores, mask, probabilities and their sums
@@ -40,7 +41,7 @@ class Batch:
     def __init__(self, engine: TransformersEngine) -> None:
         self.engine = engine
         self.model, self.device = _load(engine)
-        self.size = engine.batch or (32 if self.device.type == "cpu" else 256)
+        self.size = engine.batch or (128 if self.device.type == "cpu" else 256)
         self.cache = RowCache(self.device)
         self.model.set_attn_implementation(self.cache.name)
         self.rows: list[Row] = []
@@ -119,6 +120,8 @@ class Batch:
 
     def _join(self) -> None:
         """Prefill all but the last token of rows that wait, as far as they fit; `step` feeds the last one."""
+        if self.rows and self.size - len(self.rows) < self.size // _JOIN_SHARE:
+            return
         while self.waiting and self._fits(self.waiting[0]):
             joining = [self.waiting.popleft()]
             while self.waiting and self._fits(self.waiting[0], joining) and _one_pass([*joining, self.waiting[0]]):

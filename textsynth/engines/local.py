@@ -34,6 +34,7 @@ class LocalModel:
         check_name(model, f"{place}.model", "llm")
         self.model, self.place = model, place
         self.said: Counter[str] = Counter()
+        self._kept: tuple[Sequence[Message], list[int]] = ((), [])
 
     def check(self, messages: Sequence[Message], schema: Mapping[str, Any] | None, max_tokens: int) -> None:
         """Raise an InputError if the prompt and its answer pass the model's context."""
@@ -74,12 +75,21 @@ class LocalModel:
 
     def encode(self, messages: Sequence[Message]) -> tuple[list[int], int]:
         """A chat's token ids, and how many of them come from everything before its last turn."""
-        chat = [dict(message) for message in messages]
-        template = self.tokenizer.apply_chat_template
-        ids: list[int] = template(chat, add_generation_prompt=True, return_dict=False)
-        before: list[int] = template(chat[:-1], return_dict=False) if len(chat) > 1 else []
+        ids, before = self.tokens(messages), self._history(messages[:-1])
         pairs = enumerate(zip(ids, before, strict=False))
         return ids, next((at for at, (one, other) in pairs if one != other), len(before))
+
+    def tokens(self, messages: Sequence[Message], asks: bool = True) -> list[int]:
+        """A chat's token ids; with `asks` up to where an answer begins."""
+        chat = [dict(message) for message in messages]
+        ids: list[int] = self.tokenizer.apply_chat_template(chat, add_generation_prompt=asks, return_dict=False)
+        return ids
+
+    def _history(self, messages: Sequence[Message]) -> list[int]:
+        """Token ids of what comes before a last turn; kept for the next request, which mostly has the same."""
+        if self._kept[0] != messages:
+            self._kept = (messages, self.tokens(messages, asks=False) if messages else [])
+        return self._kept[1]
 
     def too_long(self, request: Request, tokens: int) -> Completion:
         """The empty completion of a request whose prompt leaves no room for an answer; it is counted."""

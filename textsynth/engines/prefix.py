@@ -56,10 +56,14 @@ class RowCache(Cache):
         self._values: list[Tensor] = []
         self._at_prefix = False  # whether this pass computes a prefix
         self._joining: slice | None = None
-        self._groups: list[tuple[Prefix, Any]] = []  # a prefix and the rows of this pass that have it
+        self._order: Tensor | None = None  # the rows of this pass, those of a prefix together; None as they are
+        self._back: Tensor | None = None  # from there to the rows as they are
+        self._groups: list[tuple[Prefix, slice]] = []  # a prefix and its rows, in that order
         self._starts = self.lengths[:0]  # length of each row's prefix
+        self._shared, self._alike = 0, True  # the longest of them, and whether all have it
         self._own_at = self.lengths[:0, None]  # [rows, tokens]: own position of each token of this pass
-        self._masks: dict[Any, Tensor] = {}  # of this pass
+        self._width = 0  # own positions of the longest row
+        self._masks: dict[Any, tuple[Tensor | None, Tensor]] = {}  # of this pass
 
     def token_bytes(self) -> int:
         """Bytes that the keys and values of one token take, over all layers; known once there was a prefix."""
@@ -92,8 +96,16 @@ class RowCache(Cache):
         rows: dict[Prefix, list[int]] = {}
         for row, prefix in enumerate(prefixes):
             rows.setdefault(prefix, []).append(row)
-        self._groups = [(p, slice(None) if len(rows) == 1 else at) for p, at in rows.items() if p.length]
-        self._starts = torch.tensor([prefix.length for prefix in prefixes], device=self.device)
+        order = list(itertools.chain.from_iterable(rows.values()))
+        straight = order == list(range(len(order)))
+        self._order = None if straight else torch.tensor(order, device=self.device)
+        self._back = None if self._order is None else self._order.argsort()
+        ends = list(itertools.accumulate(map(len, rows.values())))
+        self._groups = [(p, slice(end - len(at), end)) for (p, at), end in zip(rows.items(), ends, strict=True)]
+        starts = [prefix.length for prefix in prefixes]
+        self._starts = torch.tensor(starts, device=self.device)
+        self._shared, self._alike = max(starts), min(starts) == max(starts)
+        self._width = int(own_at.max()) + 1  # once a pass: it waits for a GPU
         return own_at + self._starts[:, None]
 
     @torch.inference_mode()
@@ -118,10 +130,9 @@ class RowCache(Cache):
             self.new_prefix.keys.append(key_states[0].contiguous())
             self.new_prefix.values.append(value_states[0].contiguous())
             return key_states, value_states
-        width = int(self._own_at.max()) + 1
         own = [
-            self._keep(self._keys, layer_idx, key_states, width),
-            self._keep(self._values, layer_idx, value_states, width),
+            self._keep(self._keys, layer_idx, key_states, self._width),
+            self._keep(self._values, layer_idx, value_states, self._width),
         ]
         return (key_states, value_states) if self._joining else (own[0], own[1])
 
@@ -161,25 +172,39 @@ class RowCache(Cache):
             raise EngineError(
                 "engine transformers: this model's attention has sinks, which this engine lacks. Use another model."
             )
-        if self._at_prefix and softcap is None:
+        layer = int(module.layer_idx)  # type: ignore[arg-type]
+        scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+        if softcap is None and self._at_prefix:
             return self._attend_alone(query, key, value, scaling, sliding_window), None
+        if softcap is None and self._joining:
+            return self._attend_copies(query, key, value, layer, scaling, sliding_window), None
         rows, heads, count, size = query.shape
-        query = query.reshape(rows, key.shape[1], -1, size) * (size**-0.5 if scaling is None else scaling)
-        layer, shared = int(module.layer_idx), int(self._starts.max())  # type: ignore[arg-type]
-        scores = query.new_zeros(*query.shape[:3], shared + key.shape[2])
-        scores[..., shared:] = (key @ query.transpose(-1, -2)).transpose(-1, -2)  # twice as fast as the other way round
+        query, shared = query.reshape(rows, key.shape[1], -1, size) * scaling, self._shared
+        own = (key @ query.transpose(-1, -2)).transpose(-1, -2)  # twice as fast as the other way round
+        query = (
+            _taken(query, self._order).transpose(0, 1).contiguous()
+        )  # [kv heads, rows, ...]: a prefix's rows are one
+        scores = query.new_empty(*query.shape[:3], shared + key.shape[2])  # matrix, without a copy
+        scores[..., shared:] = _taken(own, self._order).transpose(0, 1)
         for prefix, at in self._groups:
-            scores[at, ..., : prefix.length] = _over_rows(query[at], prefix.keys[layer].transpose(-1, -2))
+            if prefix.length:
+                scores[:, at, :, : prefix.length] = _over_rows(query[:, at], prefix.keys[layer].transpose(-1, -2))
         if softcap is not None:
             scores = torch.tanh(scores / softcap) * softcap
-        hidden = self._hidden(shared, key.shape[2], heads // key.shape[1], sliding_window)
-        weights = scores.float().masked_fill_(hidden, float("-inf")).softmax(-1).to(value.dtype)
-        out = weights[..., shared:] @ value
+        before, later = self._hidden(key.shape[2], heads // key.shape[1], sliding_window)
+        scores[..., shared:].masked_fill_(later.transpose(0, 1), float("-inf"))
+        if before is not None:
+            scores[..., :shared].masked_fill_(before.transpose(0, 1), float("-inf"))
+        weights = scores.softmax(-1)  # summed in float32, whatever the dtype
+        above = query.new_zeros(*query.shape[:3], value.shape[-1])
         for prefix, at in self._groups:
-            out[at] += _over_rows(weights[at, ..., : prefix.length], prefix.values[layer])
+            if prefix.length:
+                above[:, at] = _over_rows(weights[:, at, :, : prefix.length], prefix.values[layer])
+        mine, above = weights[..., shared:].transpose(0, 1), above.transpose(0, 1)
+        out = _taken(mine, self._back) @ value + _taken(above, self._back)
         return out.reshape(rows, heads, count, -1).transpose(1, 2), None
 
-    def _attend_alone(self, query: Tensor, key: Tensor, value: Tensor, scaling: Any, window: int | None) -> Tensor:
+    def _attend_alone(self, query: Tensor, key: Tensor, value: Tensor, scaling: float, window: int | None) -> Tensor:
         """A prefix over itself: torch's own causal attention, which keeps no scores in memory."""
         count, mask = query.shape[2], None
         if window is not None and window < count:
@@ -190,21 +215,55 @@ class RowCache(Cache):
         )
         return out.transpose(1, 2)
 
-    def _hidden(self, shared: int, own: int, repeat: int, window: int | None) -> Tensor:
-        """Which positions no query may see: [rows, 1, repeat * tokens, shared + own]; made once a pass."""
-        kind = (shared, own, repeat, window)
+    def _attend_copies(
+        self, query: Tensor, key: Tensor, value: Tensor, layer: int, scaling: float, window: int | None
+    ) -> Tensor:
+        """New rows, each over a copy of its prefix: with many tokens a row, copies cost less than keeping scores."""
+        rows, heads, count, size = query.shape
+        kept = {"keys": _taken(key, self._order), "values": _taken(value, self._order)}
+        for name, own in kept.items():
+            kept[name] = whole = own.new_zeros(*own.shape[:2], self._shared + count, own.shape[3])
+            whole[:, :, self._shared :] = own
+            for prefix, at in self._groups:
+                if prefix.length:
+                    whole[at, :, : prefix.length] = getattr(prefix, name)[layer]
+        if ("seen", window) not in self._masks:
+            before, later = self._hidden(count, heads // key.shape[1], window)
+            before = later.new_zeros(1, 1, 1, self._shared) if before is None else before
+            before = before.expand(*later.shape[:3], -1)
+            barred = torch.cat([before, later], -1)  # added to the scores, as the attention would make of it each time
+            self._masks["seen", window] = (None, query.new_zeros(barred.shape).masked_fill_(barred, float("-inf")))
+        query = _taken(query, self._order).reshape(rows, key.shape[1], -1, size)
+        out = torch.nn.functional.scaled_dot_product_attention(
+            query, kept["keys"], kept["values"], attn_mask=self._masks["seen", window][1], scale=scaling
+        )
+        return _taken(out, self._back).reshape(rows, heads, count, -1).transpose(1, 2)
+
+    def _hidden(self, own: int, repeat: int, window: int | None) -> tuple[Tensor | None, Tensor]:
+        """Which positions no query may see, of the prefixes (None: it sees all) and of its row's own; made once a pass.
+
+        Shapes [rows, 1, repeat * tokens or 1, shared] and [rows, 1, repeat * tokens, own].
+        """
+        kind = (own, repeat, window)
         if kind not in self._masks:
-            own_at = self._own_at.repeat(1, repeat)[:, None, :, None]
-            starts = self._starts[:, None, None, None]
-            before, after = torch.arange(shared, device=self.device), torch.arange(own, device=self.device)
-            gaps = torch.cat([own_at + starts - before, own_at - after], -1)  # how far back each position lies
-            hidden = torch.cat([(before >= starts).expand(-1, -1, own_at.shape[2], -1), own_at < after], -1)
-            self._masks[kind] = hidden if window is None else hidden | (gaps >= window)
+            own_at = _taken(self._own_at, self._order).repeat(1, repeat)[:, None, :, None]
+            starts = _taken(self._starts, self._order)[:, None, None, None]
+            before, after = torch.arange(self._shared, device=self.device), torch.arange(own, device=self.device)
+            hidden = None if self._alike else before >= starts
+            later = own_at < after
+            if window is not None:
+                far = own_at + starts - before >= window
+                hidden, later = far if hidden is None else far | hidden, later | (own_at - after >= window)
+            self._masks[kind] = (hidden, later)
         return self._masks[kind]
 
 
 def _over_rows(rows: Tensor, shared: Tensor) -> Tensor:
-    """`rows @ shared` of [rows, kv heads, m, a] and [kv heads, a, b], as one product a head for all rows."""
-    n, heads, m, _ = rows.shape
-    product = rows.transpose(0, 1).reshape(heads, n * m, -1) @ shared
-    return product.reshape(heads, n, m, -1).transpose(0, 1)
+    """`rows @ shared` of [kv heads, rows, m, a] and [kv heads, a, b], as one product a head for all rows."""
+    heads, n, m, _ = rows.shape
+    return (rows.reshape(heads, n * m, -1) @ shared).view(heads, n, m, -1)
+
+
+def _taken(rows: Tensor, order: Tensor | None) -> Tensor:
+    """Rows in an order; None: as they are."""
+    return rows if order is None else rows[order]

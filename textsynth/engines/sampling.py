@@ -16,14 +16,15 @@ import torch
 from torch import Tensor
 from transformers import (
     LogitsProcessorList,
-    MinPLogitsWarper,
     RepetitionPenaltyLogitsProcessor,
-    TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
 
 from textsynth.records import Request
+
+_WORDS = "[ a-zA-Z]{1,12}"  # tokens that most patterns take or refuse as one: a quarter of the time of a mask
+_NEVER = -1e30  # added to a logit; its share is 0, and no sum or quotient of it overflows
 
 
 @dataclass(eq=False)
@@ -52,7 +53,8 @@ class Grammars:
 
     def __init__(self, tokenizer: Any, vocabulary: int) -> None:
         self.vocabulary = vocabulary
-        self._tokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=vocabulary)
+        slices = [_WORDS, *llguidance.LLTokenizer.general_slices()]
+        self._tokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=vocabulary, slices=slices)
         self._executor = llguidance.LLExecutor(num_threads=max(1, os.cpu_count() or 1))
         self._compiled: dict[str, llguidance.LLMatcher] = {}
 
@@ -65,7 +67,7 @@ class Grammars:
         return self._compiled[key].deep_copy()
 
     def forbidden(self, rows: Sequence[Row], vocabulary: int) -> Tensor | None:
-        """Which tokens each row may not take next: bool [rows, vocabulary], on the CPU; None where all may take any.
+        """1 for each token that a row may not take next: uint8 [rows, vocabulary], on the CPU; None where none is.
 
         Rows are filled in parallel.
         """
@@ -75,9 +77,9 @@ class Grammars:
         bits = np.full((len(rows), -(-self.vocabulary // 32)), -1, dtype=np.int32)
         llguidance.numpy.fill_next_token_bitmask_par(self._executor, pairs, bits)
         unpacked = np.unpackbits((~bits).view(np.uint8), axis=1, count=self.vocabulary, bitorder="little")
-        found = torch.from_numpy(unpacked).view(torch.bool)
+        found = torch.from_numpy(unpacked)
         beyond = vocabulary - self.vocabulary  # some models have more logits than tokens
-        return torch.nn.functional.pad(found, (0, beyond), value=True) if beyond else found
+        return torch.nn.functional.pad(found, (0, beyond), value=1) if beyond else found
 
 
 @torch.inference_mode()
@@ -108,15 +110,19 @@ def _choose_alike(scores: Tensor, forbidden: Tensor | None, rows: Sequence[Row])
     if (penalty := sampling.get("repetition_penalty")) not in (None, 1.0):
         scores = RepetitionPenaltyLogitsProcessor(penalty)(_padded([row.tokens for row in rows], scores.device), scores)
     if forbidden is not None:
-        scores = scores.masked_fill_(forbidden, float("-inf"))
+        scores += forbidden.float().mul_(_NEVER)  # a third of the time of a masked fill
     temperature = sampling.get("temperature", 1.0)
     if temperature == 0:
         return [int(token) for token in scores.argmax(-1)]
-    warpers = LogitsProcessorList([TemperatureLogitsWarper(float(temperature))])
-    for name, warper in (("top_k", TopKLogitsWarper), ("top_p", TopPLogitsWarper), ("min_p", MinPLogitsWarper)):
+    scores /= float(temperature)
+    warpers = LogitsProcessorList()
+    for name, warper in (("top_k", TopKLogitsWarper), ("top_p", TopPLogitsWarper)):
         if sampling.get(name) is not None:
             warpers.append(warper(sampling[name]))
-    reach = torch.softmax(warpers(ids, scores), -1).cumsum(-1)
+    shares = torch.softmax(warpers(ids, scores), -1)
+    if (least := sampling.get("min_p")) is not None:  # as MinPLogitsWarper, which takes four times as long
+        shares *= shares >= least * shares.amax(-1, keepdim=True)
+    reach = shares.cumsum(-1)
     draws = torch.tensor([[row.rng.random()] for row in rows], dtype=reach.dtype, device=reach.device)
     picked = torch.searchsorted(reach, draws * reach[:, -1:], right=True)[:, 0]
     whole = torch.searchsorted(reach, reach[:, -1:].contiguous())[:, 0]  # rounding may point past the last choice

@@ -29,7 +29,7 @@ class TransformersEngine(LocalModel):
     Args:
         model: an embedded model, a local folder or a hub id.
         dtype: of weights and computation; auto takes what is fast on the device.
-        batch: most requests decoded at a time; None takes 32 on a CPU and 256 elsewhere. Fewer where memory is short.
+        batch: most requests decoded at a time; None takes 128 on a CPU and 256 elsewhere. Fewer where memory is short.
         device: auto takes what is there.
         place: how messages name this engine, such as `job.yaml: engine`.
     """

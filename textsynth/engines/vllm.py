@@ -114,8 +114,7 @@ class VLLMEngine(LocalModel):
 
     def _ask(self, runtime: Runtime, asked: dict[str, Request], request: Request) -> list[Completion]:
         """Hand a request to vLLM; it is answered at once where its prompt leaves no room."""
-        chat = [dict(message) for message in request.messages]
-        tokens = self.tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
+        tokens = self.tokens(request.messages)
         if len(tokens) >= self.context:
             return [self.too_long(request, len(tokens))]
         if not runtime.ask(request, tokens):
