@@ -1,8 +1,8 @@
 """100 five-field patient records with a pattern, beside raw vLLM with its guidance backend on the same facts.
 
 Usage: python eval/ehr.py --vllm PYTHON [--rounds 3]. PYTHON is one that has vLLM. Prints JSON. Raw vLLM is asked twice:
-the usual way, one message with the examples pasted in and all five fields to write, and with our chats and fields.
-Time runs from the first request, the model loaded, to the last accepted record.
+once the usual way, one message with the examples pasted in and all five fields to write, and each round with our chats.
+Time runs from the first request, the model loaded, to the end of the run. Counts are of the first 100 records.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
@@ -58,17 +60,23 @@ def ours() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         result = run_job(load_job(JOB), Path(folder) / "run", engine=engine)
         spent = time.perf_counter() - engine.started
-        lines = (result.folder / "accepted.jsonl").read_text(encoding="utf-8").splitlines()
-    records = [json.loads(line) for line in lines]
-    assert all(CHECK.is_valid(record) for record in records)
-    stated = sum(states(record["note"], record["age"]) for record in records)
+        rows = {kind: read(result.folder / f"{kind}.jsonl") for kind in ("accepted", "lineage", "rejected")}
+    first = [row for row, lineage in zip(rows["accepted"], rows["lineage"], strict=True) if number(lineage) < 100]
+    assert all(CHECK.is_valid(record) for record in first)
+    refused = Counter(row["reason"] for row in rows["rejected"] if number(row) < 100)
     return {
-        "valid": len(records),
-        "refused": dict(result.counts),
-        "age_stated": stated,
-        "seconds": spent,
-        "a_second": 100 / spent,
-    }
+        "valid": len(first), "refused": dict(refused), "asked_in_all": len(rows["accepted"]) + len(rows["rejected"]),
+        "age_stated": sum(states(record["note"], record["age"]) for record in first),
+        "seconds": spent, "a_second": 100 / spent,
+    }  # fmt: skip
+
+
+def read(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def number(row: dict[str, Any]) -> int:
+    return int(row["id"][1:])
 
 
 def pasted(record: Record) -> list[dict[str, str]]:
@@ -118,19 +126,24 @@ def main(python: str, rounds: int) -> None:
     records = [draft.record for draft in drafts]
     facts = [dict(record.fields or {}) for record in records]
     whole = {key: part for key, part in PREPARED.schema.items() if key != "$schema"}
-    rows: list[dict[str, dict[str, Any]]] = []
+    usual = raw(python, [pasted(r) for r in records], whole, records, [{}] * 100)
+    rows = []
     for _ in range(rounds):
-        rows.append(
+        rows.append({"ours": ours(), "vllm_our_chats": raw(python, chats, dict(step.answer), records, facts)})
+        print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    rates = [(row["ours"]["a_second"], row["vllm_our_chats"]["a_second"]) for row in rows]
+    print(
+        json.dumps(
             {
-                "ours": ours(),
-                "vllm_pasted": raw(python, [pasted(r) for r in records], whole, records, [{}] * 100),
-                "vllm_our_chats": raw(python, chats, dict(step.answer), records, facts),
-            }
+                "rounds": rounds,
+                "ours_over_vllm_our_chats": round(median(one / other for one, other in rates), 3),
+                "ours_over_vllm_pasted": round(median(one for one, _ in rates) / usual["a_second"], 3),
+                "vllm_pasted": usual,
+                "each": rows,
+            },
+            indent=1,
         )
-        print(json.dumps(rows[-1]), flush=True)
-    ratios = {f"ours_over_{key}": round(median(row["ours"]["a_second"] / row[key]["a_second"] for row in rows), 3)
-              for key in ("vllm_pasted", "vllm_our_chats")}  # fmt: skip
-    print(json.dumps({"rounds": rounds, **ratios, "last": rows[-1]}))
+    )
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
     eval/vllm_engine.py [--records 500] [--times 3] [--model smollm2-135m] [--options '{"enforce_eager": true}']
 
 The shipped clinical_note job with notes of two or three sentences, without retries, and with the filters schema and
-dedup (exact only). Both sides answer the same conversations in one process, with the same sampling, seeds, grammar
-(guidance) and options, each in a thread of its own and with a freshly started vLLM; who goes first alternates. The
-time counts from the first request to the last answer, so without vLLM's start; `whole_run_seconds` has all.
+dedup (exact only), in rounds of 250: two are in flight, and vLLM decodes up to 256 at a time here. Both sides answer
+the same conversations in one process, with the same sampling, seeds, grammar (guidance) and options, each in a thread
+of its own and with a freshly started vLLM; who goes first alternates. The time counts from the first request to the
+last answer, so without vLLM's start; `whole_run_seconds` has all.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def short_notes(folder: Path, records: int) -> Job:
         "seeds": {"path": str(RECIPE / "seeds.jsonl"), "holdout": 0.2, "cut": {"note": 200}},
         "record_schema": "./short.json",
         "steps": [{"prompt": "clinical_note", "few_shot": 4, "retry": 0}],
-        "plan": {"target": records, "max_requests": records},
+        "plan": {"target": records, "max_requests": records, "round": 250},
         "filters": [{"type": "schema"}, {"type": "dedup", "near": None}],
     }
     return job_from({**recipe, **changes}, folder / "job.yaml")

@@ -181,6 +181,14 @@ def test_one_schema_that_is_refused_is_told_in_words_and_others_are_held() -> No
     assert engine.dialect.honors is True
 
 
+def test_a_seed_of_null_leaves_seeds_out() -> None:
+    with ModelServer() as there:
+        engine = engine_at(there, body={"seed": None})
+        contract.answers(engine, map(contract.request, range(3)))
+        assert there.bodies and not any("seed" in body for body in there.bodies)
+    build_engine(EngineSpec(type="openai", base_url=there.url, options={"body": {"seed": None}}), "job.yaml: engine")
+
+
 @pytest.mark.parametrize("name", ["min_p", "seed", "temperature"])
 def test_a_parameter_that_is_unknown_is_left_out_and_said(name: str) -> None:
     sampling = {"temperature": 0.5, "min_p": 0.1, "max_tokens": 20}
@@ -498,6 +506,7 @@ def test_a_run_that_stops_does_not_wait_for_a_server_that_hangs() -> None:
         ({"options": {"body": [1]}}, r"options\.body is not a mapping of JSON values"),
         ({"options": {"body": {"a": {1, 2}}}}, r"options\.body is not a mapping of JSON values"),
         ({"options": {"body": {"stream": True}}}, r"options\.body\.stream is ours to set"),
+        ({"options": {"body": {"seed": 3}}}, r"options\.body\.seed is ours to set"),
         ({"options": {"body": {"top_k": 3}}}, r"options\.body\.top_k: set it in the job's sampling"),
     ],
     ids=range(19),

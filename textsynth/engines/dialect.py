@@ -63,7 +63,7 @@ class Dialect:
 
     Args:
         model: the server's name of the model.
-        extra: keys that go into every body.
+        extra: keys that go into every body; a seed among them stands for none.
         said: where fallbacks are counted.
     """
 
@@ -71,9 +71,9 @@ class Dialect:
         self.honors: bool | None = None  # response_format; None until the probe is answered
         self.is_vllm = False  # it passes x-guidance on to its grammar, so that answers have no free whitespace
         self._said = said
-        self._head = _dump({"model": model, **extra})[:-1]
+        self._head = _dump({"model": model, **{key: value for key, value in extra.items() if key != "seed"}})[:-1]
         self._limit = "max_tokens"
-        self._dropped: list[str] = []
+        self._dropped = ["seed"] if "seed" in extra else []
         self._refused: set[str] = set()
         self._formats: dict[int, tuple[Mapping[str, Any], str]] = {}
 

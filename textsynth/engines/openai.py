@@ -43,7 +43,7 @@ class OpenAIEngine:
         api_key_env: the environment variable that holds the key; None for a server without one.
         timeout: seconds that one answer may take; None waits for ever.
         concurrency: most requests that are open at a time; fewer where the server cannot keep up (see Pace).
-        body: further keys of every request.
+        body: further keys of every request. `seed: null` leaves out the seed, which ends a vLLM server on a CPU.
         place: how messages name this engine, such as `job.yaml: engine`.
         patience: how long to wait for a server that fails.
 
@@ -267,5 +267,6 @@ def _option_faults(options: Mapping[str, Any], place: str) -> list[str]:
         body = None
     if not isinstance(body, dict) or not all(isinstance(key, str) for key in body):
         return [*faults, f"{place}.options.body is not a mapping of JSON values. Use {_OPTIONS['body']}."]
-    faults += [f"{place}.options.body.{key} is ours to set. Leave it out." for key in body if key in _OURS]
+    ours = [key for key in body if key in _OURS and (key != "seed" or body[key] is not None)]
+    faults += [f"{place}.options.body.{key} is ours to set. Leave it out." for key in ours]
     return faults + [f"{place}.options.body.{key}: set it in the job's sampling." for key in body if key in _SAMPLING]
