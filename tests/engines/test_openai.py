@@ -509,7 +509,7 @@ def test_a_run_that_stops_does_not_wait_for_a_server_that_hangs() -> None:
         ({"options": {"body": {"seed": 3}}}, r"options\.body\.seed is ours to set"),
         ({"options": {"body": {"top_k": 3}}}, r"options\.body\.top_k: set it in the job's sampling"),
     ],
-    ids=range(19),
+    ids=range(20),
 )
 def test_what_is_wrong_with_its_keys_is_told(keys: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ODD_KEY", f"{KEY}\nX: y")
