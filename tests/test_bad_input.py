@@ -538,7 +538,7 @@ ENGINES = [
     Case(
         "unknown engine",
         job("engine", "type", value="transformer"),
-        [r"engine\.type is transformer\. It should be 'transformers' or 'scripted'"],
+        [r"engine\.type is transformer\. It should be 'transformers', 'vllm', 'openai' or 'scripted'"],
     ),
     Case(
         "unknown model",
@@ -772,7 +772,7 @@ def hidden(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
             return None if name == package else find(name, *rest)
 
         monkeypatch.setattr(importlib.util, "find_spec", look)
-        for module in ("textsynth.engines.transformers", "textsynth.similarity.encoder"):
+        for module in ("textsynth.engines.local", "textsynth.similarity.encoder"):
             monkeypatch.setattr(f"{module}.find_spec", look)
 
     return hide
