@@ -77,7 +77,8 @@ class LocalModel:
         """A chat's token ids, and how many of them come from everything before its last turn."""
         ids, before = self.tokens(messages), self._history(messages[:-1])
         pairs = enumerate(zip(ids, before, strict=False))
-        return ids, next((at for at, (one, other) in pairs if one != other), len(before))
+        most = min(len(before), len(ids) - 1)  # a row has a token of its own
+        return ids, next((at for at, (one, other) in pairs if one != other), most)
 
     def tokens(self, messages: Sequence[Message], asks: bool = True) -> list[int]:
         """A chat's token ids; with `asks` up to where an answer begins."""
