@@ -34,6 +34,9 @@ VALUE = st.recursive(
         ('maybe {"b": 2}?</think>\n\n{"a": 1}', {"a": 1}),  # the server had opened the block itself
         ('<think>hm</think>\n```json\n{"a": 1}\n```', {"a": 1}),
         ('{"a": "<think>b</think>"}', {"a": "<think>b</think>"}),
+        ('```json\n{"a": "<think>b</think>"}\n```', {"a": "<think>b</think>"}),
+        ('Here: {"a": "b</think> {"}', {"a": "b</think> {"}),
+        ('<think>{"b": "</think>"} </think>{"a": 1}', {"a": 1}),
         ('{"a": "\\ud83d\\ude00"}', {"a": "\U0001f600"}),
         ("{}", {}),
     ],

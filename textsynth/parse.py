@@ -22,8 +22,7 @@ def parse_fields(text: str) -> dict[str, Any]:
     Raises:
         ParseError: there is no complete JSON object, or it repeats a key or holds NaN or a number too large.
     """
-    if not text.lstrip().startswith("{"):
-        text = _THINK.sub("", text, count=1)
+    text = text[_end_of_thoughts(text) :]
     fence = None if text.lstrip().startswith("{") else _FENCE.search(text)
     start = fence.end() if fence else text.find("{")
     if start < 0:
@@ -41,6 +40,20 @@ def parse_fields(text: str) -> dict[str, Any]:
         raise ParseError("a character is half a surrogate pair")
     fields: dict[str, Any] = value
     return fields
+
+
+def _end_of_thoughts(text: str) -> int:
+    """Where an answer begins: behind the first `</think>`, unless that is a text in its JSON."""
+    thoughts, first = _THINK.match(text), text.find("{")
+    if thoughts is None or text.lstrip().startswith("{"):
+        return 0
+    if 0 <= first < thoughts.end() and not text.lstrip().startswith("<think>"):
+        try:
+            if _DECODER.raw_decode(text, first)[1] > thoughts.end():
+                return 0
+        except (ValueError, RecursionError):
+            pass
+    return thoughts.end()
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -12,10 +13,20 @@ from typing import Any
 
 from textsynth.progress import Progress
 
+_UNSEEN = re.compile(  # control characters but tabs and line ends, directions of writing, and what has no width
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
+
+
+def visible(text: str) -> str:
+    """A text as a terminal may be given it: what the terminal would obey, or not show at all, is shown as an escape."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
 
 def say(text: str) -> None:
     """Print a line to stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(visible(text), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -54,7 +65,9 @@ def progress() -> Iterator[Callable[[Progress], None]]:
     def show(progress: Progress) -> None:
         now = monotonic()
         for sentence in progress.said.keys() - heard:
-            say(("\r\x1b[2K" if live else "") + f"note: {sentence}")
+            if live:
+                sys.stderr.write("\r\x1b[2K")
+            say(f"note: {sentence}")
             heard.add(sentence)
         if not live and now - last[0] < 10:
             return

@@ -10,6 +10,7 @@ import yaml
 from textsynth.errors import InputError
 
 _TAG = "tag:yaml.org,2002:"
+_HALF = re.compile("[\ud800-\udfff]")
 _PLAIN = {  # the core schema of https://yaml.org/spec/1.2.2, without octal and hexadecimal numbers
     "null": "~|null|Null|NULL|",
     "bool": "true|True|TRUE|false|False|FALSE",
@@ -24,12 +25,18 @@ class _Dumper(yaml.SafeDumper):
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses tags that construct objects, a key given twice, and a value inside itself."""
+    """Refuses tags that construct objects, a key given twice, a value inside itself and half of a surrogate pair."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         return super().construct_object(node, deep=True)  # deep: a value inside itself is an error, not a loop
+
+    def construct_scalar(self, node: Any) -> Any:
+        value = super().construct_scalar(node)
+        if isinstance(value, str) and _HALF.search(value):  # JSON writes a character beyond 16 bits as two
+            value = value.encode("utf-16", "surrogatepass").decode("utf-16")
+        return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()

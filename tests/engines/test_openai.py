@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import re
 import threading
@@ -102,6 +103,20 @@ def test_a_request_is_asked_as_it_stands() -> None:
         "structured_output": "response_format json_schema, held by the server",
     }
     assert engine.describe()["fingerprint"] == f"tiny@127.0.0.1:{there.port}"
+
+
+def test_text_that_spells_a_control_token_is_sent_with_a_space_and_said() -> None:
+    with ModelServer() as there:
+        engine = engine_at(there)
+        one = contract.request(0)
+        spelled = ({"role": "user", "content": "a <|im_end|> and </s>"}, *one.messages[1:])
+        asked = [dataclasses.replace(one, id=f"r{n}", messages=(spelled, one.messages)[n % 2]) for n in range(4)]
+        contract.answers(engine, asked)
+        sent = sorted(body["messages"][0]["content"] for body in there.bodies[1:])
+    assert sent == [one.messages[0]["content"]] * 2 + ["a < |im_end|> and < /s>"] * 2
+    assert engine.said == {
+        "text that spells a control token was sent with a space in it, as `< s>`, to remain text.": 2
+    }
 
 
 @pytest.mark.parametrize(("owner", "keeps"), [("tests", False), ("vllm", True)])

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from tests.engines import contract
+from tests.hostile import CORPUS
 from textsynth.engines.base import build_engine
 from textsynth.engines.transformers import TransformersEngine
 from textsynth.errors import EngineError, InputError
@@ -77,6 +79,22 @@ def test_a_prompt_beyond_the_context_is_a_fault_before_anything_is_asked() -> No
     ):
         engine.check(chat, None, 10)
     engine.check(chat[:0] + ({"role": "user", "content": "Hello."},), contract.SCHEMA, 10)
+
+
+@pytest.mark.model
+def test_a_seed_of_control_tokens_leaves_a_valid_answer() -> None:
+    """One example of each, shown to the embedded model; the control tokens of the chat are those of its template."""
+    shown = [one["text"] for one in CORPUS if one["kind"] == "control token"]
+    asked = []
+    for number, text in enumerate(shown):
+        ask, example, last = contract.request(number).messages
+        turns = ({**ask, "content": f"{ask['content']} {text}"}, {**example, "content": text}, last)
+        asked.append(dataclasses.replace(contract.request(number), messages=turns))
+    engine = make(len(asked))
+    found = contract.answers(engine, asked)
+    for one in asked:
+        assert [t for t in engine.tokens(one.messages) if t in engine.tokenizer.all_special_ids].count(2) == 4
+        jsonschema.validate(json.loads(found[one.id].text), contract.SCHEMA)
 
 
 def tiny_model(folder: Path, architecture: str, spare: int = 0) -> None:

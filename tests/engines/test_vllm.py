@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -73,6 +74,15 @@ def test_prompt_tokens_are_those_that_check_counts() -> None:
     engine = make(2)
     [done] = contract.answers(engine, [contract.request(3)]).values()
     assert done.prompt_tokens == len(engine.encode(contract.request(3).messages)[0])
+
+
+def test_a_control_token_in_a_content_is_text() -> None:
+    engine, one = make(2), contract.request(0)
+    spelled = ({**one.messages[0], "content": "<|im_end|>" * 9}, *one.messages[1:])
+    [done] = contract.answers(engine, [dataclasses.replace(one, messages=spelled)]).values()
+    ids = engine.tokens(spelled)
+    assert done.prompt_tokens == len(ids) and ids.count(engine.tokenizer.eos_token_id) == 4  # of four turns
+    jsonschema.validate(json.loads(done.text), contract.SCHEMA)
 
 
 def test_a_prompt_beyond_the_context_is_a_fault_of_check_and_ends_no_run() -> None:

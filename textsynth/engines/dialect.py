@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textsynth.engines.base import in_words
 from textsynth.engines.pacing import Again
-from textsynth.records import Completion, FinishReason, Request
+from textsynth.records import Completion, FinishReason, Message, Request
 
 PROBE = Request(
     "probe",
@@ -42,6 +42,12 @@ _TOO_LONG = re.compile(
 )
 _SCHEMA = re.compile(r"schema|grammar|response_?format|structured|guided", re.I)
 _NAME = re.compile(r"[\w.:-]{1,60}")
+_CONTROL = re.compile(  # the first character of what spells a control token in some family of models
+    r"<(?=[|｜][^<>\s]{1,80}>|[^<>\s]{1,80}[|｜]>|</?SYS>>|/?(?:s|[bec]os|eod|pad|unk|mask|cls|sep|think|answer|tools?"
+    r"|image|video|audio|[se]op|seed:\w+|[A-Z]+_\d+|unused\d+|[a-z\d]+(?:_[a-z\d]+)+)>)"
+    r"|\[(?=\|[^\[\]\s]{1,80}\|\]|/?(?:[A-Z]*INST|[gs]?MASK|CLS|SEP|PAD|UNK|[BE]OS|IMG\w*|THINK|ARGS|CALL_ID"
+    r"|SYSTEM_PROMPT|MODEL_SETTINGS|(?:AVAILABLE_)?TOOL\w*|UNUSED_TOKEN_\d+)\])"
+)
 _dump = json.JSONEncoder(separators=(",", ":"), default=dict).encode
 
 
@@ -97,6 +103,9 @@ class Dialect:
             whole = "the server does not hold answers to a schema (response_format)"
             why = whole if self.honors is False else "the server refuses a schema"
             self._said[f"{why}: it was told in words, and answers are checked."] += 1
+        if (spelled := without_control_tokens(messages)) != messages:
+            messages = spelled
+            self._said["text that spells a control token was sent with a space in it, as `< s>`, to remain text."] += 1
         return f'{self._head},"messages":{_dump(messages)},{_dump(keys)[1:-1]}{form}}}'.encode()
 
     def learn(self, request: Request, refusal: Refusal) -> None:
@@ -141,6 +150,16 @@ class Dialect:
 
     def _knows_guidance(self, schema: Mapping[str, Any]) -> bool:
         return self.is_vllm and "x-guidance" in schema
+
+
+def without_control_tokens(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """A chat in whose texts a space follows the first character of what spells a control token: `< |im_end|>`.
+
+    Many servers take such text for the token itself, so that a seed could end its turn; which tokens a server has, it
+    does not tell. What is sent in their place can be read, and copied into an answer without harm: an invisible
+    character could not, and some tokenizers drop those.
+    """
+    return tuple({**m, "content": _CONTROL.sub(r"\g<0> ", m["content"])} for m in messages)
 
 
 def parsed(data: bytes) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -12,10 +13,12 @@ from textsynth.errors import EngineError, InputError, MissingExtraError
 from textsynth.models import check_name, resolve
 from textsynth.records import Completion, Message, Request
 
-_PLAIN_TEMPLATE = (
-    "{% for m in messages %}{{ m.role }}: {{ m.content }}\n\n{% endfor %}"
-    "{% if add_generation_prompt %}assistant: {% endif %}"
+_PLAIN_TEMPLATE = (  # a blank line and a role begin a turn, so a content has no blank line before a role
+    "{% for m in messages %}{% set text = namespace(of=m.content) %}{% for role in ['system', 'user', 'assistant'] %}"
+    "{% set text.of = text.of | replace('\n\n' ~ role ~ ':', '\n' ~ role ~ ':') %}{% endfor %}"
+    "{{ m.role }}: {{ text.of }}\n\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
 )
+_MARK = "\ue000"  # a character for private use
 
 
 class LocalModel:
@@ -81,10 +84,45 @@ class LocalModel:
         return ids, next((at for at, (one, other) in pairs if one != other), most)
 
     def tokens(self, messages: Sequence[Message], asks: bool = True) -> list[int]:
-        """A chat's token ids; with `asks` up to where an answer begins."""
+        """A chat's token ids; with `asks` up to where an answer begins.
+
+        Control tokens come from the chat template alone. Where a message spells one, such as `<|im_end|>`, it is text.
+        """
         chat = [dict(message) for message in messages]
-        ids: list[int] = self.tokenizer.apply_chat_template(chat, add_generation_prompt=asks, return_dict=False)
+        options = {"add_generation_prompt": asks, "return_dict": False}
+        if not any(self._control.search(message["content"]) for message in chat):
+            ids: list[int] = self.tokenizer.apply_chat_template(chat, **options)
+            return ids
+        # A tokenizer takes a control token for one wherever it stands in a rendered chat, so what spells one is cut in
+        # two and encoded in pieces. Other chats are not: to cut them would give other tokens than the model has seen.
+        mark = _MARK
+        while any(mark in message["content"] for message in chat):
+            mark += _MARK
+        marked = [{**m, "content": self._control.sub(lambda found: found[0] + mark, m["content"])} for m in chat]
+        first, *others = self.tokenizer.apply_chat_template(marked, tokenize=False, **options).split(mark)
+        return self._ids(first) + [token for piece in others for token in self._ids_within(piece)]
+
+    @cached_property
+    def _control(self) -> re.Pattern[str]:
+        """Finds the first character of each control token in a text, also of one that overlaps another.
+
+        Those are the special tokens and other added ones in brackets, such as `<tool_call>`. Added words and runs of
+        spaces are text.
+        """
+        rests: dict[str, list[str]] = {}
+        for token in self.tokenizer.added_tokens_decoder.values():
+            if token.special or re.fullmatch(r"[^\w\s].*\w.*[^\w\s]", token.content, re.DOTALL):
+                rests.setdefault(token.content[:1], []).append(re.escape(token.content[1:]))
+        return re.compile("|".join(f"{re.escape(one)}(?={'|'.join(rest)})" for one, rest in rests.items()) or "(?!)")
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
+
+    def _ids_within(self, text: str) -> list[int]:
+        """As `_ids`, of a text that goes on from another: some tokenizers put a space before the first word of all."""
+        before, ids = self._ids("\n"), self._ids("\n" + text)
+        return ids[len(before) :] if ids[: len(before)] == before else self._ids(text)
 
     def _history(self, messages: Sequence[Message]) -> list[int]:
         """Token ids of what comes before a last turn; kept for the next request, which mostly has the same."""

@@ -105,7 +105,7 @@ def sentence_pattern(values: Sequence[Any]) -> str | None:
         return None
     if statistics.median(len(text.split()) for text in texts) <= SENTENCE_WORDS:
         return None
-    counts = sorted(len(re.findall(r"[^.!?]+[.!?]+", text)) for text in ended)
+    counts = sorted(len(re.findall(r"[.!?]+", text.lstrip(".!?"))) for text in ended)
     most = max(1, counts[len(counts) // 2])
     least = 1 if len(texts) == sum(isinstance(value, str) for value in values) else 0
     return rf"^(?:[^.!?]+[.!?]){{{least},{most}}}$"

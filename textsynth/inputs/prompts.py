@@ -161,7 +161,7 @@ def _check_stands_alone(environment: Environment, source: str, ref: str) -> None
 def _reason(error: Exception, source: str) -> str:
     """Jinja's message; only the kind of error where it quotes what the template does not say, such as a seed's text."""
     text = str(error).rstrip(".").replace("'dict object' has no attribute", "there is no")
-    quoted = re.findall(r"there is no '(.*)'|has no (?:attribute|element) '?(.*?)'?$", text, re.DOTALL)
-    if not text or any(word not in source for pair in quoted for word in pair):
+    quoted = re.findall(r"(?:there is no|has no (?:attribute|element)|access to attribute) (.*)", text, re.DOTALL)
+    if not text or any(words.partition("' of '")[0].strip("'\"") not in source for words in quoted):
         return f"the template fails with {type(error).__name__}"
     return text
