@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from textsynth.outputs.store import Store
-from textsynth.similarity.spans import SpanIndex, tokens
+from textsynth.similarity.spans import SpanIndex
+from textsynth.similarity.words import tokenize
 
 FACTS = ("complaint", "finding", "diagnosis", "treatment")
 
@@ -50,7 +51,7 @@ def own_span(store: Store, row: dict[str, Any]) -> int:
     last = store.requests(row["id"])[-1]
     shown = [m["content"] for m in last["messages"] if m["role"] == "assistant"]
     notes = [json.loads(text)["note"] for text in shown if text.startswith("{")]
-    return SpanIndex([tokens(note) for note in notes]).longest(tokens(row["fields"]["note"]))[0]
+    return int(SpanIndex(tokenize(notes)).longest(tokenize([row["fields"]["note"]]))[0][0])
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from textsynth.job import load_job
 from textsynth.outputs.store import Store
 from textsynth.prepare import prepare
 from textsynth.records import canonical_json, text_of
-from textsynth.similarity.spans import SpanIndex, tokens
+from textsynth.similarity.spans import SpanIndex
+from textsynth.similarity.words import tokenize, tokens
 
 
 def main(job_file: Path, folder: Path) -> None:
@@ -54,7 +55,7 @@ def main(job_file: Path, folder: Path) -> None:
         "seconds": elapsed,
     }
     if written:
-        index = SpanIndex([tokens(text_of(seed.data, written)) for seed in prepared.seeds.shown])
+        index = SpanIndex(tokenize([text_of(seed.data, written) for seed in prepared.seeds.shown]))
         held = prepared.seeds.one_a_cluster(prepared.seeds.holdout)
         numbers["span_with_seeds"] = spread(index, [text_of(record, written) for record in records])
         numbers["span_of_holdout_with_seeds"] = spread(index, [text_of(seed.data, written) for seed in held])
@@ -68,7 +69,7 @@ def normal(data: Any, names: list[str]) -> str:
 
 def spread(index: SpanIndex, texts: list[str]) -> dict[str, float]:
     """Median, 90th percentile and maximum of the longest span (tokens) that each text shares with the index."""
-    lengths = [index.longest(tokens(text))[0] for text in texts]
+    lengths = index.longest(tokenize(texts))[0]
     return {"median": float(np.median(lengths)), "p90": float(np.quantile(lengths, 0.9)), "max": float(max(lengths))}
 
 

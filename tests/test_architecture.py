@@ -198,7 +198,7 @@ PLANTED: list[tuple[Rule, str, str, str]] = [
     (wrong_imports, "errors.py", "from textsynth.records import Seed", "errors imports records"),
     (wrong_imports, "records.py", "import textsynth.job", "records imports job"),
     (wrong_imports, "models.py", "from textsynth import job", "models imports job"),
-    (wrong_imports, "job.py", "from textsynth.similarity.spans import tokens", "job imports similarity"),
+    (wrong_imports, "job.py", "from textsynth.similarity.words import tokens", "job imports similarity"),
     (wrong_imports, "similarity/encoder.py", "from textsynth.job import Job", "similarity imports job"),
     (wrong_imports, "metrics/fidelity.py", "from textsynth.filters import leakage", "metrics imports filters"),
     (wrong_imports, "parse.py", "from textsynth.inputs.schemas import tighten", "parse imports inputs"),

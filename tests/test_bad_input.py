@@ -512,6 +512,36 @@ FILTERS = [
         [r"filters\[0\] compares written text, and no field is written\. Remove it, or name fields with on"],
     ),
     Case(
+        "per of an unknown field",
+        filters({"type": "diversity", "cap": 0.5, "per": ["specialti"]}),
+        [r"filters\[0\]\.per: specialti is not in the record schema\. Did you mean specialty\? Fields there"],
+    ),
+    Case(
+        "per without a cap",
+        filters({"type": "diversity", "per": ["specialty"]}),
+        [r"filters\[0\]\.per names fields, but there is no cap\. Give one, such as cap: 0\.1"],
+    ),
+    Case(
+        "a cap over 1",
+        filters({"type": "diversity", "cap": 1.5}),
+        [r"filters\[0\]\.cap is 1\.5\. It should be less than or equal to 1 \(most of the target"],
+    ),
+    Case(
+        "a cap that all clusters together cannot fill",
+        job("filters", value=[{"type": "diversity", "cap": 0.1}], more={"plan": {"target": 100}}),
+        [r"filters\[0\]\.cap is 0\.1, but the seeds make 3 clusters, .*less than the target\. Use 0\.334 or more"],
+    ),
+    Case(
+        "a temperature that nothing raises",
+        job("plan", "max_temperature", value=1.0),
+        [r"plan\.max_temperature is 1\.0, but nothing raises it\. Add a diversity filter"],
+    ),
+    Case(
+        "a limit below the temperature",
+        job("plan", "max_temperature", value=0.5, more={"filters": [{"type": "diversity"}]}),
+        [r"plan\.max_temperature is 0\.5, but a step's temperature is 0\.7 already\. Use more than that"],
+    ),
+    Case(
         "schema filter not first",
         filters({"type": "dedup"}, {"type": "schema"}),
         [r"filters\[1\] is the schema filter\. It always comes first: move it up or leave it out"],

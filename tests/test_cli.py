@@ -258,7 +258,7 @@ def test_filter_over_a_run_needs_no_encoder_for_what_it_encoded(
         raise AssertionError("the encoder was opened")
 
     monkeypatch.setattr("textsynth.prepare.is_fetched", lambda name: name in EMBEDDED)
-    monkeypatch.setattr(TextEncoder, "check_installed", staticmethod(lambda place: None))
+    monkeypatch.setattr(TextEncoder, "check_installed", staticmethod(lambda place, encodes=True: None))
     monkeypatch.setattr(TextEncoder, "encode", rows)
     job = tiny_job(tmp_path, filters=[{"type": "schema"}, {"type": "diversity", "max_similarity": 0.99}])
     assert shell("run", job.path, "--out", tmp_path / "run").code == 0

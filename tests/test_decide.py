@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,11 @@ import pytest
 
 from tests.jobs import SEEDS, Noting, lines, tiny_job
 from textsynth import InputError, Job, run_job
+from textsynth.cli import main
 from textsynth.decide import filter_records, planned_request, preview_job
 from textsynth.engines.scripted import ScriptedEngine
+from textsynth.errors import MissingExtraError
+from textsynth.outputs.store import Store
 from textsynth.prepare import prepare
 
 GOOD: list[dict[str, Any]] = [
@@ -39,7 +43,10 @@ def test_records_made_elsewhere_are_judged_in_their_order(tmp_path: Path) -> Non
         ("r0000005", "schema_mismatch"),
     ]
     assert dict(result.counts) == {"exact_duplicate": 1, "schema_mismatch": 2}
-    assert lines(tmp_path / "out/lineage.jsonl")[2]["source"] == "in.jsonl"
+    third = lines(tmp_path / "out/lineage.jsonl")[2]
+    assert (third["source"], third["engine"]) == ("in.jsonl", None)
+    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert "3 of 6 records accepted" in page and "From 6 read (50% yield)" in page
 
 
 def test_what_was_accepted_is_accepted_again(tmp_path: Path) -> None:
@@ -140,3 +147,71 @@ def test_nothing_is_asked_where_nothing_is_written(tmp_path: Path) -> None:
     assert planned_request(prepare(job)) is None
     found = preview_job(prepare(job, engine=ScriptedEngine()), 3)
     assert {(record.fields or {})["text"] for record, _ in found} <= {seed["text"] for seed in SEEDS}
+
+
+GATES: list[dict[str, Any]] = [
+    {"type": "schema"},
+    {"type": "leakage", "alpha": 0.2},
+    {"type": "dedup", "near": 0.8},
+    {"type": "diversity", "max_similarity": 0.5},
+]
+OTHERS: list[list[dict[str, Any]]] = [
+    [
+        {"type": "diversity", "max_similarity": 0.4},
+        {"type": "leakage", "alpha": 0.5, "max_span": 3},
+        {"type": "dedup", "near": 0.3},
+    ],
+    [{"type": "dedup", "near": None, "on": ["text"]}, {"type": "diversity", "max_similarity": 0.99}],
+]
+
+
+def gated_job(folder: Path, filters: list[dict[str, Any]], **changes: Any) -> Job:
+    """A job that asks for the same 24 records whatever its filters say."""
+    plan = {"target": 1000, "max_requests": 24, "steer": False}
+    engine = {"type": "scripted", "options": {"broken": 0.2}}
+    return tiny_job(folder, filters=filters, plan=plan, **{"engine": engine, **changes})
+
+
+def judged(folder: Path) -> list[Any]:
+    with Store(folder, write=False) as store:
+        rows = [(row, verdicts) for row, verdicts in store.judged() if row["fields"] is not None]
+    return [(row["id"], row["state"], row["fields"], row["lineage"], verdicts) for row, verdicts in rows]
+
+
+@pytest.fixture(scope="module")
+def gated_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("gated")
+    run_job(gated_job(folder / "job", GATES), folder / "run")
+    return folder / "run"
+
+
+@pytest.mark.parametrize("filters", OTHERS)
+def test_deciding_again_needs_no_encoder_and_no_model_and_decides_as_a_new_run(
+    tmp_path: Path, gated_run: Path, filters: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_job(gated_job(tmp_path / "job", filters), tmp_path / "new")
+    monkeypatch.setenv("TEXTSYNTH_CACHE", str(tmp_path / "nothing-fetched"))
+    for package in ("sentence_transformers", "transformers", "torch"):
+        monkeypatch.setitem(sys.modules, package, None)  # importing it raises ImportError
+    gated_job(tmp_path / "job", filters, engine={"type": "transformers", "model": "smollm2-135m"})
+    command = ["--job", str(tmp_path / "job/job.yaml"), "--out"]
+    for source, out in ((gated_run, "again"), (tmp_path / "again", "twice")):
+        monkeypatch.setattr(sys, "argv", ["textsynth", "filter", str(source), *command, str(tmp_path / out)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
+    assert judged(tmp_path / "again") == judged(tmp_path / "new") == judged(tmp_path / "twice")
+    assert [one[:2] for one in judged(gated_run)] != [one[:2] for one in judged(tmp_path / "again")]
+    assert {row["engine"] for row in lines(tmp_path / "again/lineage.jsonl")} == {"scripted"}  # that wrote them
+    for name in ("accepted.jsonl", "rejected.jsonl", "lineage.jsonl"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "twice" / name).read_bytes()
+
+
+def test_a_vector_that_is_not_stored_is_a_fault_in_one_sentence(
+    tmp_path: Path, gated_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = gated_job(tmp_path / "job", [{"type": "diversity", "on": ["topic", "text"]}])
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    said = r"\d+ of \d+ texts have no stored vector: the package sentence-transformers is not installed\. Run: pip"
+    with pytest.raises(MissingExtraError, match=said):
+        filter_records(prepare(job, writes=False, encodes=False), str(gated_run), tmp_path / "again")

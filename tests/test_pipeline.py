@@ -10,9 +10,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.encoders import BagOfWords
 from tests.jobs import PROMPT, SCHEMA, SEEDS, Noting, Refusing, Shuffled, contents, lines, tiny_job
 from textsynth import InputError, Progress, run_job
 from textsynth.engines.scripted import ScriptedEngine
+from textsynth.outputs.store import Store
+from textsynth.prepare import prepare
 from textsynth.records import Completion, Request
 
 RETRY_2 = [{"prompt": "./tiny.j2", "few_shot": 2, "retry": 2}]
@@ -293,6 +296,70 @@ def test_attributes_steer_the_prompt_and_are_no_part_of_the_record(tmp_path: Pat
         assert f"tone={tone}" in request.messages[-1]["content"]
         assert not any("tone=" in message["content"] for message in request.messages[:-1])  # examples have none
     assert all("tone" not in fields for fields in lines(tmp_path / "run/accepted.jsonl"))
+
+
+@pytest.fixture
+def bag_of_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("textsynth.pipeline.TextEncoder", BagOfWords)
+
+
+DIVERSITY = [{"type": "schema"}, {"type": "diversity", "max_similarity": 0.999}]
+
+
+@pytest.mark.usefixtures("bag_of_words")
+def test_a_steered_run_shows_what_its_aims_say_and_covers_the_seeds_sooner(tmp_path: Path) -> None:
+    seen = {}
+    for steer in (True, False):
+        engine = Noting()
+        job = tiny_job(tmp_path / f"{steer}", filters=DIVERSITY, plan={"target": 30, "steer": steer})
+        run_job(job, tmp_path / f"{steer}/run", engine=engine)
+        asked = [str(SEEDS[int(i[1:]) - 1]["text"]) for request in engine.asked[:24] for i in request.seed_ids]
+        rows = BagOfWords().encode(asked)
+        seen[steer] = float((rows @ rows.T).mean())
+        with Store(tmp_path / f"{steer}/run", write=False) as store:
+            rounds = store.rounds()
+        assert all((row["aim"] is not None) is steer for row in rounds)
+        assert sum(row["gave"]["judged"] for row in rounds) >= 30
+        for request in engine.asked if steer else []:
+            aim = rounds[request.round]["aim"]
+            at = (int(request.id.split("-")[0][1:]) - aim["first"]) // aim["block"]
+            assert list(request.seed_ids) == aim["shown"][at]
+    assert seen[True] < seen[False]  # the seeds shown are less alike
+
+
+@pytest.mark.usefixtures("bag_of_words")
+def test_saturation_is_said_and_answered_within_the_limits_of_the_job(tmp_path: Path) -> None:
+    def same_again(request: Request) -> str:
+        number = int(request.id.split("-")[0][1:])
+        new, old = f"Here w{number} is v{number} news u{number}.", f"{6 * 'same '}n{number}."
+        return json.dumps({"text": new if number < 24 else old})
+
+    engine, said = Noting(same_again), Counter[str]()
+    job = tiny_job(
+        tmp_path,
+        filters=DIVERSITY,
+        plan={"target": 160, "round": 12, "max_temperature": 1.0},
+        steps=[{"prompt": "./tiny.j2", "few_shot": 2, "sampling": {"temperature": 0.4}}],
+    )
+    run_job(job, tmp_path / "run", engine=engine, on_progress=lambda p: said.update(p.said.keys()))
+    with Store(tmp_path / "run", write=False) as store:
+        rounds = store.rounds()
+    answers = [len(row["aim"]["answers"]) for row in rounds]
+    assert answers[:4] == [0, 0, 0, 0] and max(answers) >= 3 and answers == sorted(answers)
+    heat = {request.round: request.sampling["temperature"] for request in engine.asked}
+    assert heat[0] == 0.4 and 0.4 < max(heat.values()) <= 1.0
+    assert rounds[-1]["aim"]["block"] == 1
+    assert sum("saturation: " in sentence for sentence in said) >= 3
+    manifest = json.loads((tmp_path / "run/manifest.json").read_text())
+    assert any("from round 5 on" in sentence for sentence in manifest["said"])
+
+
+def test_attributes_keep_their_shares_in_any_run_of_records(tmp_path: Path) -> None:
+    planner = prepare(tiny_job(tmp_path, attributes={"tone": {"dry": 3, "warm": 1}, "length": ["a", "b", "c"]})).planner
+    made = [tuple(planner.record(number, 0).attributes.values()) for number in range(100, 160)]
+    assert abs(Counter(tone for tone, _ in made)["dry"] - 45) <= 2
+    assert all(abs(count - 20) <= 2 for count in Counter(length for _, length in made).values())
+    assert len(set(made)) == 6 and max(abs(Counter(made)["dry", c] - 15) for c in "abc") <= 3
 
 
 def test_holdout_seeds_are_never_shown_or_drawn_from(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.encoders import BagOfWords
 from tests.jobs import SEEDS, Noting, contents, lines, tiny_job
 from textsynth import InputError, Job, Verdict, run_job
 from textsynth.engines.scripted import ScriptedEngine
@@ -24,10 +25,17 @@ CHANGES: dict[str, Any] = {
     "filters": [{"type": "schema"}, {"type": "dedup", "near": 0.5}],
     "fields": {"topic": {"source": "sampled"}, "color": {"source": "sampled"}, "size": {"source": "sampled"}},
 }
+STEERED: dict[str, Any] = CHANGES | {
+    "plan": {"target": 60, "round": 8, "few_shot_block": 4, "max_temperature": 1.2},
+    "attributes": {"tone": {"dry": 2, "warm": 1}, "length": ["short", "long"]},
+    "filters": [{"type": "schema"}, {"type": "diversity", "max_similarity": 0.99, "cap": 0.2}],
+}
 SITTING = """
 import json, sys
+from tests.encoders import BagOfWords
 from tests.jobs import Shuffled
-from textsynth import load_job, run_job
+from textsynth import load_job, pipeline, run_job
+pipeline.TextEncoder = BagOfWords
 job, run, log, seed = sys.argv[1:]
 class Logged(Shuffled):
     def _completion(self, request):
@@ -60,16 +68,20 @@ def committed(run: Path) -> set[str]:
         db.close()
 
 
-def test_a_run_killed_again_and_again_ends_in_the_files_of_an_unbroken_one(tmp_path: Path) -> None:
-    unbroken = tiny_job(tmp_path / "a", **CHANGES)
+@pytest.mark.parametrize("changes", [CHANGES, STEERED], ids=["plain", "steered"])
+def test_a_run_killed_again_and_again_ends_in_the_files_of_an_unbroken_one(
+    tmp_path: Path, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("textsynth.pipeline.TextEncoder", BagOfWords)
+    unbroken = tiny_job(tmp_path / "a", **changes)
     run_job(unbroken, tmp_path / "a/run", engine=ScriptedEngine(broken=0.3))
     folder, rng, again = tmp_path / "b", random.Random(4), 0
-    tiny_job(folder, **CHANGES)
+    tiny_job(folder, **changes)
     for number in range(5):
         kept = committed(folder / "run")
         process = sitting(folder, number)
         if number < 4:
-            enough = rng.randrange(1, 14)
+            enough = rng.randrange(1, 14) if changes is CHANGES else rng.randrange(12, 40)  # loading faiss takes longer
             while len(asked(folder, number)) < enough and process.poll() is None:
                 time.sleep(0.005)
             time.sleep(rng.random() * 0.05)
@@ -83,6 +95,8 @@ def test_a_run_killed_again_and_again_ends_in_the_files_of_an_unbroken_one(tmp_p
     with Store(folder / "run", write=False) as broken, Store(tmp_path / "a/run", write=False) as whole:
         assert broken.totals() == whole.totals()
         assert broken.rounds() == whole.rounds()
+        assert all((row["aim"] is not None) is (changes is STEERED) for row in whole.rounds())
+        assert changes is CHANGES or any(row["gave"]["near"] for row in whole.rounds())
 
 
 @pytest.mark.parametrize("left", ["lock", "empty", "tables"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textsynth.errors import Faults, InputError
+from textsynth.filters.diversity import Cap, clusters_for
 from textsynth.filters.leakage import smallest_alpha
 from textsynth.inputs.dialects import root_part
 from textsynth.inputs.schemas import DEFINITIONS, schema_faults
@@ -13,6 +15,7 @@ from textsynth.inputs.seeds import SeedSet
 from textsynth.inputs.tighten import impossible
 from textsynth.job import DiversitySpec, Job, LeakageSpec, RulesSpec, SchemaSpec, nearest
 from textsynth.models import check_name
+from textsynth.records import text_of
 from textsynth.similarity.encoder import TextEncoder
 
 
@@ -21,7 +24,8 @@ def check_names(job: Job, properties: Mapping[str, Any]) -> None:
     known = ", ".join(list(properties)[:20])
     places: list[tuple[str, str]] = []
     for number, spec in enumerate(job.filters):
-        places += [(f"filters[{number}].on", n) for n in getattr(spec, "on", None) or []]
+        for key in ("on", "per"):
+            places += [(f"filters[{number}].{key}", n) for n in getattr(spec, key, None) or []]
     faults = [
         f"{job.place}: {place}: {name} is not in the record schema. {nearest(name, properties)}Fields there: {known}."
         for place, name in places
@@ -36,13 +40,13 @@ def check_names(job: Job, properties: Mapping[str, Any]) -> None:
         raise InputError(faults)
 
 
-def check_encoders(job: Job) -> None:
-    """The encoders that filters name can be opened."""
+def check_encoders(job: Job, encodes: bool = True) -> None:
+    """The encoders that filters name can be opened; where nothing is encoded, stored vectors can be compared."""
     faults = Faults()
     for number, spec in enumerate(job.filters):
         if isinstance(spec, LeakageSpec | DiversitySpec) and job.steps:
             faults.attempt(check_name, spec.encoder, f"{job.place}: filters[{number}].encoder", "encoder")
-            faults.attempt(TextEncoder.check_installed, f"{job.place}: filters[{number}]")
+            faults.attempt(TextEncoder.check_installed, f"{job.place}: filters[{number}]", encodes)
     faults.raise_any()
 
 
@@ -90,8 +94,37 @@ def check_filters(job: Job, properties: Mapping[str, Any], seeds: SeedSet) -> No
                 )
         if isinstance(spec, DiversitySpec) and not (spec.on or written):
             faults.append(f"{place} compares written text, and no field is written. Remove it, or name fields with on.")
+        if isinstance(spec, DiversitySpec):
+            faults += _cap_faults(spec, place, job, [text_of(s.data, spec.on or written) for s in seeds.shown])
+    faults += _temperature_faults(job)
     if faults:
         raise InputError(faults)
+
+
+def _cap_faults(spec: DiversitySpec, place: str, job: Job, texts: Sequence[str]) -> list[str]:
+    if spec.cap is None:
+        return [f"{place}.per names fields, but there is no cap. Give one, such as cap: 0.1."] if spec.per else []
+    if spec.per:
+        return []
+    clusters = clusters_for(sum(bool(text.strip()) for text in texts))
+    if not clusters:
+        return [f"{place}.cap counts clusters of the seeds' text, and no seed has any. Name fields with per."]
+    if Cap.of(spec.cap, job.plan.target) * clusters < job.plan.target:
+        return [
+            f"{place}.cap is {spec.cap}, but the seeds make {clusters} clusters, which so hold less than the target. "
+            f"Use {math.ceil(1000 / clusters) / 1000:g} or more."
+        ]
+    return []
+
+
+def _temperature_faults(job: Job) -> list[str]:
+    most, place = job.plan.max_temperature, f"{job.place}: plan.max_temperature"
+    if most is None:
+        return []
+    if not job.plan.steer or not any(isinstance(spec, DiversitySpec) for spec in job.filters):
+        return [f"{place} is {most}, but nothing raises it. Add a diversity filter, and leave plan.steer true."]
+    own = max((step.sampling or job.sampling).temperature for step in job.steps) if job.steps else 0.0
+    return [f"{place} is {most}, but a step's temperature is {own} already. Use more than that."] if own >= most else []
 
 
 def notes_on(job: Job, seeds: SeedSet, examples: Sequence[tuple[int, int]]) -> list[str]:

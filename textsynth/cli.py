@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from textsynth.errors import InputError, TextsynthError
-from textsynth.terminal import bar, numbers, pretty, progress, say
+from textsynth.terminal import bar, numbers, pretty, progress, say, visible
 
 if TYPE_CHECKING:
     from textsynth.job import Job
@@ -118,12 +118,12 @@ def check(
             f"{request.sampling['max_tokens']} tokens):\n"
         )
         for message in request.messages:
-            print(f"[{message['role']}]\n{message['content']}\n")
-    print("fields: " + ", ".join(f"{name} {source}" for name, source in prepared.sources.items()))
+            print(visible(f"[{message['role']}]\n{message['content']}\n"))
+    print(visible("fields: " + ", ".join(f"{name} {source}" for name, source in prepared.sources.items())))
     print(f"The smallest leakage alpha that these seeds resolve: {least:.3g}")
     if engine:
         for line in try_engine(prepared):
-            print(line)
+            print(visible(line))
     print(f"{job}: no faults.")
 
 
@@ -139,8 +139,9 @@ def preview(
         found = preview_job(prepared, count, show)
     for record, verdicts in found:
         last = verdicts[-1]
-        print(pretty(record.fields))
-        print("accepted" if last.accepted else f"refused by {last.filter}: {last.reason}", numbers(last.scores), "\n")
+        print(visible(pretty(record.fields)))
+        ended = "accepted" if last.accepted else f"refused by {last.filter}: {last.reason}"
+        print(visible(f"{ended} {numbers(last.scores)} \n"))
 
 
 @app.command()
@@ -171,7 +172,7 @@ def filter_command(
     """Let a job's filters decide over records made elsewhere, or over a run again. Asks no model to write."""
     from textsynth.decide import filter_records
 
-    prepared = _prepare(job, fetch=True, writes=False)
+    prepared = _prepare(job, fetch=not (Path(source) / "run.db").is_file(), writes=False)  # a run has its vectors
     with progress() as show:
         result = _resumable(
             lambda: filter_records(prepared, source, out, show), f"textsynth filter {source} --job {job} --out {out}"
@@ -224,7 +225,7 @@ def show(
     from textsynth.outputs.store import Store
 
     with Store(folder, write=False) as store:
-        print(life_of(store, record_id, with_seeds))
+        print(visible(life_of(store, record_id, with_seeds)))
 
 
 @app.command()
@@ -244,9 +245,11 @@ def _prepare(path: Path, fetch: bool = False, writes: bool = True) -> Prepared:
 
     job = load_job(path)
     if fetch:
-        prepare(job, check_only=True)  # all faults first: nobody waits for a download to hear of a typing error
+        prepare(
+            job, check_only=True, writes=writes
+        )  # all faults first: nobody waits for a download to hear of a typing error
         _fetch(job, models_of(job, writes))
-    prepared = prepare(job)
+    prepared = prepare(job, writes=writes, encodes=writes or fetch)
     for note in prepared.notes:
         say(note)
     return prepared

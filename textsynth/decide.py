@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any
 
 from textsynth.errors import InputError
-from textsynth.folder import begin, finish
+from textsynth.folder import begin
 from textsynth.inputs.dialects import validator
 from textsynth.inputs.readers import read_rows
 from textsynth.inputs.tighten import tighten
@@ -26,6 +26,7 @@ from textsynth.records import Record, Request, Verdict
 from textsynth.rounds import Draft, Round, Writer
 
 Show = Callable[[Progress], None]
+_ROUND = 1024  # records that are judged at a time: enough to work in bulk, few to hold and to do again
 _TINY = {
     "type": "object",
     "properties": {"color": {"type": "string", "maxLength": 10}, "number": {"type": "integer"}},
@@ -36,26 +37,29 @@ _TINY = {
 def filter_records(prepared: Prepared, source: str, out: Path, on_progress: Show | None = None) -> Result:
     """Decide over the records of a file or of another run with this job's filters.
 
-    Records keep their order. From a run folder they keep their ids and stored vectors, so nothing is encoded again.
+    Records keep their order. From a run folder all that have fields are judged, whatever became of them there; they
+    keep their ids, their lineage and their stored vectors, so nothing is encoded again.
 
     Raises:
         InputError: the source cannot be read or the folder holds something else.
+        MissingExtraError, RunError: a vector is not stored, and the encoder cannot be loaded.
     """
+    prepared = replace(prepared, engine=None)  # nothing is asked of one
     is_run = (Path(source) / "run.db").is_file()
     with Store(Path(source), write=False) if is_run else nullcontext() as old:
-        count = sum(1 for _ in _records(prepared, source, old))  # all of the source is read before anything is written
+        count = _count(source, old)
         if not count:
             raise InputError(f"filter: {source} holds no records. Give a file of records, or a run folder.")
         with begin(prepared, out, {"input": _content(source)}) as store:
             if old is not None:
-                store.add_vectors({row["key"]: row["vector"] for row in old.rows("SELECT key, vector FROM features")})
+                store.copy_vectors(old)
+                store.put("engine", old.get("engine"))
+                store.put("written_by", old.get("written_by") or old.get("job"))
             records = _records(prepared, source, old)
             run = _FilterRun(prepared, store, on_progress or (lambda progress: None), records, count)
             run.go()
             run.keep_evidence()
-            finish(store, "done", run.progress.seconds, [])
-            accepted = run.progress.accepted
-            return Result(out, accepted, accepted, dict(run.progress.rejected), [])
+            return run.end("done")
 
 
 def preview_job(prepared: Prepared, count: int, on_progress: Show | None = None) -> list[tuple[Record, list[Verdict]]]:
@@ -125,12 +129,19 @@ class _FilterRun(Run):
             pass
         self.open.clear()
         number = len(self.results)
-        while batch := list(islice(self._records, self.prepared.job.plan.round)):
+        while batch := list(islice(self._records, _ROUND)):
             first = sum(r.planned for r in self.results)
             self.store.open_round(number, first, len(batch))
             drafts = [Draft(replace(record, round=number), done=True) for record in batch]
             self._close(Round(number, first, drafts))
             number += 1
+
+
+def _count(source: str, old: Store | None) -> int:
+    """The records of a source. All of a file is read, so that its faults are heard before anything is written."""
+    if old is None:
+        return sum(1 for _ in read_rows(source, Path(), "filter"))
+    return int(next(old.rows("SELECT COUNT(*) AS count FROM records WHERE fields IS NOT NULL"))["count"])
 
 
 def _content(source: str) -> str:

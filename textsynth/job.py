@@ -74,6 +74,10 @@ class PlanSpec(Spec):
     max_requests: int | None = Field(None, ge=1, description="most requests in all (default: 4 a record of the target)")
     round: int = Field(128, ge=1, le=100_000, description="records planned at a time")
     few_shot_block: int = Field(32, ge=1, description="consecutive records that are shown the same seeds")
+    steer: bool = Field(True, description="with a diversity filter: show seeds that lie where little was accepted")
+    max_temperature: float | None = Field(
+        None, gt=0, le=5, description="how far steering may raise temperatures once little new comes (default: never)"
+    )
 
 
 class EngineSpec(Spec):
@@ -100,13 +104,16 @@ class RulesSpec(Spec):
 class LeakageSpec(Spec):
     type: Literal["leakage"]
     alpha: float = Field(0.05, gt=0, lt=1, description="share of genuinely new records refused, such as 0.05")
-    max_span: int | None = Field(None, ge=1, description="refuse any longer run of tokens shared with a seed")
+    max_span: int | None = Field(
+        None, ge=1, description="refuse a run of this many tokens or more that is shared with a seed"
+    )
     encoder: str = Field("minilm-l6", description="the sentence-transformers model that sees paraphrases")
 
 
 class DedupSpec(Spec):
     type: Literal["dedup"]
     near: float | None = Field(0.8, gt=0, le=1, description="Jaccard similarity that makes a near duplicate")
+    shingle: int = Field(3, ge=1, le=10, description="tokens compared as one; 1 (sets of words) suits short records")
     on: list[str] | None = Field(None, min_length=1, description="the fields compared (default: all)")
 
 
@@ -116,6 +123,8 @@ class DiversitySpec(Spec):
         0.95, gt=0, le=1, description="cosine to an accepted record, above which one is refused"
     )
     on: list[str] | None = Field(None, min_length=1, description="the fields compared (default: all written text)")
+    cap: float | None = Field(None, gt=0, le=1, description="most of the target that may be of one kind, such as 0.1")
+    per: list[str] | None = Field(None, min_length=1, description="fields whose values make a kind (default: clusters)")
     encoder: str = Field("minilm-l6", description="a sentence-transformers model")
 
 

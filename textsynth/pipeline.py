@@ -11,17 +11,20 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from textsynth.engines.base import Engine
-from textsynth.errors import EngineError, InputError, RunError
+from textsynth.errors import EngineError, RunError
 from textsynth.feed import EngineThread
-from textsynth.filters.base import Filter
+from textsynth.filters.base import Filter, check_methods
 from textsynth.folder import begin, finish
 from textsynth.inputs.plan import RoundResult
+from textsynth.inputs.steer import Aim, Gave, Steer
 from textsynth.job import Job
 from textsynth.outputs.store import State, Store
+from textsynth.outputs.verdict import POINTS_TO_SEEDS
 from textsynth.prepare import Prepared, prepare
 from textsynth.progress import Progress, Result
 from textsynth.records import Record, Request, Verdict
@@ -51,7 +54,7 @@ def run_job(
         InputError: faults of the job or of the folder; nothing was written.
         RunError: a fault on the way; what was committed is kept, and the same call goes on.
     """
-    check_filters(filters)
+    check_methods(filters)
     return run_prepared(prepare(job, filters, engine), Path(out), on_progress)
 
 
@@ -67,10 +70,7 @@ def run_prepared(prepared: Prepared, out: Path, on_progress: Callable[[Progress]
                 finish(store, "failed" if isinstance(stop, RunError) else "interrupted", run.progress.seconds, [])
             raise
         run.keep_evidence()
-        short = run.progress.accepted < run.progress.target
-        shortfall = run.shortfall() if short else []
-        finish(store, "short" if short else "done", run.progress.seconds, shortfall)
-        return Result(out, run.progress.target, run.progress.accepted, dict(run.progress.rejected), shortfall)
+        return run.end("short" if run.progress.accepted < run.progress.target else "done")
 
 
 class Run:
@@ -79,7 +79,10 @@ class Run:
     def __init__(self, prepared: Prepared, store: Store, report: Callable[[Progress], None]) -> None:
         self.prepared, self.store, self._report = prepared, store, report
         self.writer = Writer(prepared)
-        self.filters = prepared.filters(lambda name: StoredEncoder(TextEncoder(name), store))
+        self._encoders: dict[str, StoredEncoder] = {}
+        self.filters = prepared.filters(self._encoder)
+        self.steer: Steer | None = None  # of a run that plans its rounds
+        self.aims: list[Aim] = []  # of all planned rounds, where there is steering
         self.progress = Progress(prepared.job.plan.target)
         self.results: list[RoundResult] = []  # of closed rounds, in order
         self.sizes: list[int] = []  # of all planned rounds
@@ -87,11 +90,12 @@ class Run:
         self.asked: dict[str, tuple[Round, Draft, Request]] = {}
         self._started = self._committed = self._reported = time.monotonic()
         self._uncommitted = 0
-        self._said_before = Counter[str](store.get("said") or {})  # by the engine, in earlier sittings
+        self._said = Counter[str](store.get("said") or {})  # by the engine in earlier sittings, and by steering
 
     def go(self) -> None:
         """Work until the target is reached, the budget is spent, or nothing more can be asked."""
         self._tell("remembering")
+        self.steer = self.prepared.steer(self._encoder)
         self._resume()
         if self.prepared.engine is None or not self.prepared.steps:
             while self._advance(None):
@@ -123,7 +127,17 @@ class Run:
         self.store.put("said", dict(self.progress.said))
         self.store.put("evidence", {f.name: dict(f.evidence()) for f in self.filters})
 
-    def shortfall(self) -> list[str]:
+    def end(self, status: str) -> Result:
+        """Write the run's files, and say what was missed: the target, or the test of the accepted rows as a set."""
+        missed = self._shortfall() if status == "short" else []
+        evidence: dict[str, Any] = self.store.get("evidence")
+        if (evidence.get("leakage", {}).get("rows_as_a_set") or {}).get("flagged"):
+            missed.append(POINTS_TO_SEEDS)
+        finish(self.store, status, self.progress.seconds, missed)
+        p = self.progress
+        return Result(self.store.folder, p.target, p.accepted, dict(p.rejected), missed)
+
+    def _shortfall(self) -> list[str]:
         """Why fewer records were accepted than asked, in words."""
         p = self.progress
         reasons = ", ".join(f"{count} {reason}" for reason, count in p.rejected.most_common())
@@ -137,10 +151,13 @@ class Run:
         """Take up the rounds that the folder already holds: closed ones are remembered, open ones planned again."""
         for row in self.store.rounds():
             self.sizes.append(row["planned"])
+            aim = Aim(**row["aim"]) if row["aim"] else None
+            self.aims += [aim] if aim else []
             if row["closed"]:
-                self.results.append(RoundResult(row["planned"], row["requests"], row["accepted"]))
+                gave = Gave(**row["gave"]) if row["gave"] else Gave()
+                self.results.append(RoundResult(row["planned"], row["requests"], row["accepted"], gave))
             else:
-                self.open.append(self.writer.plan(row["round"], row["first"], row["planned"]))
+                self.open.append(self.writer.plan(row["round"], row["first"], row["planned"], aim))
         batch: list[Record] = []
         for row in self.store.records():
             self.progress.completed += 1
@@ -186,8 +203,14 @@ class Run:
         size = self.prepared.planner.round_size(known, waiting, calls, worst)
         if size == 0 and waiting == 0:
             return False
-        round = self.writer.plan(number, sum(self.sizes), size)
-        self.store.open_round(number, round.first, size)
+        first, aim = sum(self.sizes), None
+        if self.steer is not None:
+            gave = [result.gave for result in known]
+            self._said.update(self.steer.says(number, self.aims, gave))
+            aim = self.steer.aim(first, size, self.aims, gave)
+            self.aims += [aim] if aim else []
+        round = self.writer.plan(number, first, size, aim)
+        self.store.open_round(number, first, size, asdict(aim) if aim else None)
         self.sizes.append(size)
         self.open.append(round)
         if thread is not None:
@@ -229,11 +252,19 @@ class Run:
                 self.progress.rejected[verdicts[-1].reason or "surplus"] += 1
             judged.append((round.first + at, draft.record, state, verdicts))
         requests = round.requests if self.prepared.steps else len(round.drafts)
-        self.store.close_round(round.number, requests, judged)
+        passed = [(record, state != "rejected", verdicts) for _, record, state, verdicts in judged]
+        gave = self.steer.gave(passed) if self.steer else None
+        self.store.close_round(round.number, requests, judged, asdict(gave) if gave else None)
         self._committed, self._uncommitted = time.monotonic(), 0
         accepted = sum(state == "accepted" for _, _, state, _ in judged)
-        self.results.append(RoundResult(len(round.drafts), requests, accepted))
+        self.results.append(RoundResult(len(round.drafts), requests, accepted, gave or Gave()))
         self._tell("filtering")
+
+    def _encoder(self, name: str) -> StoredEncoder:
+        """One encoder of each name, shared by all filters and steering."""
+        if name not in self._encoders:
+            self._encoders[name] = StoredEncoder(TextEncoder(name), self.store)
+        return self._encoders[name]
 
     def _commit_now_and_then(self) -> None:
         now = time.monotonic()
@@ -247,7 +278,7 @@ class Run:
         self.progress.in_flight = len(self.asked)
         if doing != self.progress.doing or now - self._reported > 0.2:
             if self.prepared.engine is not None:
-                self.progress.said = self._said_before + Counter(dict(self.prepared.engine.said))
+                self.progress.said = self._said + Counter(dict(self.prepared.engine.said))
             self.progress.doing, self._reported = doing, now
             self._report(self.progress)
 
@@ -265,11 +296,3 @@ def judge(filters: Sequence[Filter], record: Record) -> list[Verdict]:
     for one in filters:
         one.remember(record)
     return verdicts
-
-
-def check_filters(filters: Sequence[Filter]) -> None:
-    """Refuse objects that do not have the Filter methods."""
-    for one in filters:
-        missing = [n for n in ("name", "prepare", "check", "remember", "evidence") if not hasattr(one, n)]
-        if missing:
-            raise InputError(f"filters: {type(one).__name__} has no {missing[0]}. Give it the Filter methods.")

@@ -12,7 +12,7 @@ from textsynth.engines.base import Engine, build_engine
 from textsynth.errors import Faults
 from textsynth.filters.base import Filter, References
 from textsynth.filters.dedup import DedupFilter
-from textsynth.filters.diversity import DiversityFilter
+from textsynth.filters.diversity import Cap, DiversityFilter
 from textsynth.filters.leakage import LeakageFilter
 from textsynth.filters.rules import RulesFilter
 from textsynth.filters.schema import SchemaFilter
@@ -25,11 +25,13 @@ from textsynth.inputs.plan import Planner, example_pool, plan_for
 from textsynth.inputs.prompts import Prompt, load_prompt
 from textsynth.inputs.schemas import load_schema, property_schemas, sub_schema
 from textsynth.inputs.seeds import SeedSet, load_seeds
+from textsynth.inputs.steer import Aim, Steer
 from textsynth.inputs.tighten import tighten
 from textsynth.job import DedupSpec, DiversitySpec, Job, LeakageSpec, RulesSpec, SchemaSpec, StepSpec, nearest
 from textsynth.models import EMBEDDED, is_fetched
-from textsynth.records import Record, Seed
+from textsynth.records import Record, Seed, text_of
 from textsynth.similarity.encoder import Encoder
+from textsynth.similarity.linkage import units_of
 
 _OPENS_MODELS = ("transformers", "vllm")  # engines that run a model in this program
 
@@ -81,9 +83,26 @@ class Prepared:
         kept = [n for n in self.properties if self.sources[n] != "copied"]
         return [n for n in kept if not is_free_text([s.data[n] for s in seeds if n in s.data])]
 
-    def examples(self, step: Step, number: int) -> tuple[Seed, ...]:
+    def examples(self, step: Step, number: int, aim: Aim | None = None) -> tuple[Seed, ...]:
         """The seeds that a step shows to the record with this number; no seed has what a working field holds."""
-        return () if step.working else self.planner.examples(number, step.number, step.written, step.spec.few_shot)
+        count = 0 if step.working else step.spec.few_shot
+        return self.planner.examples(number, step.number, step.written, count, aim)
+
+    def sampling(self, step: Step, aim: Aim | None = None) -> Mapping[str, Any]:
+        """A step's sampling, its temperature raised as far as an aim says; one that judges, or is 0, stays."""
+        own, most = step.sampling["temperature"], self.job.plan.max_temperature
+        if aim is None or not aim.heat or most is None or step.working or not 0 < own < most:
+            return step.sampling
+        return {**step.sampling, "temperature": round(own + aim.heat * (most - own), 4)}
+
+    def steer(self, encoder_for: Callable[[str], Encoder]) -> Steer | None:
+        """What chooses examples and attributes; None without a diversity filter, or a seed that can be an example."""
+        spec = next((spec for spec in self.job.filters if isinstance(spec, DiversitySpec)), None)
+        shown = [step for step in self.steps if not step.working and step.spec.few_shot]
+        text = (spec.on if spec else None) or self.named("written")
+        pool = example_pool(self.seeds, [name for step in shown for name in step.written])
+        pool = [seed for seed in pool if text_of(seed.data, text).strip()]
+        return Steer(self.job, pool, text, encoder_for(spec.encoder)) if spec and shown and pool else None
 
     def filters(self, encoder_for: Callable[[str], Encoder]) -> list[Filter]:
         """The job's filters, the schema always first, then the caller's own."""
@@ -100,12 +119,17 @@ class Prepared:
                 built.append(self._leakage(spec, encoder_for))
             elif isinstance(spec, DedupSpec):
                 compared = spec.on or self.named("written", "sampled") or list(self.properties)
-                built.append(DedupFilter(spec.near, compared, spec.on or self.named("written")))
+                built.append(DedupFilter(spec.near, compared, spec.on or self.named("written"), spec.shingle))
             else:
-                built.append(
-                    DiversityFilter(spec.max_similarity, spec.on or self.named("written"), encoder_for(spec.encoder))
-                )
+                built.append(self._diversity(spec, encoder_for(spec.encoder)))
         return [*built, *self.custom]
+
+    def _diversity(self, spec: DiversitySpec, encoder: Encoder) -> DiversityFilter:
+        text, cap = spec.on or self.named("written"), None
+        if spec.cap is not None:
+            seeds = [] if spec.per else [text_of(seed.data, text) for seed in self.seeds.shown]
+            cap = Cap(Cap.of(spec.cap, self.job.plan.target), spec.per or (), seeds, self.job.rng_seed)
+        return DiversityFilter(spec.max_similarity, text, encoder, cap)
 
     def _leakage(self, spec: LeakageSpec, encoder_for: Callable[[str], Encoder]) -> LeakageFilter:
         written, sources = self.named("written"), self.sources
@@ -116,11 +140,17 @@ class Prepared:
         encoder = encoder_for(spec.encoder) if written else None
         scores = SeedScores(self.seeds.shown, self.seeds.cluster, written, scored if len(scored) > 1 else [], encoder)
         columns = self.named("written", "sampled")
-        return LeakageFilter(spec.alpha, spec.max_span, scores, references, written, columns)
+        units = units_of(row, self.job.together)
+        return LeakageFilter(spec.alpha, spec.max_span, scores, references, written, columns, units)
 
 
 def prepare(
-    job: Job, custom: Sequence[Filter] = (), engine: Engine | None = None, check_only: bool = False
+    job: Job,
+    custom: Sequence[Filter] = (),
+    engine: Engine | None = None,
+    check_only: bool = False,
+    writes: bool = True,
+    encodes: bool = True,
 ) -> Prepared:
     """Load and check everything a job names. Fetches no model.
 
@@ -128,14 +158,17 @@ def prepare(
         custom: filters of the caller's own, applied after the job's.
         engine: answers the requests instead of the job's own engine.
         check_only: leave out what needs the model's tokenizer.
+        writes: the engine will be asked; else none is built.
+        encodes: texts will be encoded; else the encoder's package need not be installed.
 
     Raises:
         InputError: every fault that was found, one sentence each.
     """
     faults = Faults()
     schema = faults.attempt(load_schema, job.record_schema, job.path)
-    built = engine or (faults.attempt(build_engine, job.engine, f"{job.place}: engine") if job.steps else None)
-    faults.attempt(check_encoders, job)
+    asks = bool(job.steps) and writes
+    built = engine or (faults.attempt(build_engine, job.engine, f"{job.place}: engine") if asks else None)
+    faults.attempt(check_encoders, job, encodes)
     faults.attempt(check_rules, job)
     if schema is None:
         faults.raise_any()
@@ -155,7 +188,7 @@ def prepare(
     wanted = [(s.spec.few_shot, len(example_pool(seeds, s.written))) for s in steps if not s.working]
     notes = notes_on(job, seeds, wanted)
     ready = engine is not None or job.engine.type not in _OPENS_MODELS or fetched(job.engine.model)
-    if steps and not ready and not check_only:
+    if asks and not ready and not check_only:
         notes.append(
             f"the model {job.engine.model} is not fetched yet: the length of prompts is checked at the first run."
         )

@@ -37,7 +37,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run left: accepted records, counts of the rest by reason, and why a target was missed."""
+    """What a run left: accepted records, counts of the rest by reason, and what was missed: a target, a gate."""
 
     folder: Path
     target: int
@@ -47,5 +47,5 @@ class Result:
 
     @property
     def done(self) -> bool:
-        """Whether the target was reached."""
-        return self.accepted >= self.target
+        """Whether nothing was missed."""
+        return not self.shortfall

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from textsynth.inputs.dialects import fast_validator, first_error, validator
+from textsynth.inputs.steer import Aim
 from textsynth.parse import ParseError, parse_fields
 from textsynth.prepare import Prepared, Step
 from textsynth.records import Completion, Message, Record, Request, Verdict, content_hash, rng_for
@@ -23,6 +24,7 @@ class Draft:
     attempt: int = 0
     refused: Verdict | None = None
     done: bool = False
+    aim: Aim | None = None
 
 
 @dataclass
@@ -33,6 +35,7 @@ class Round:
     first: int
     drafts: list[Draft]
     requests: int = 0
+    aim: Aim | None = None
     open: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,15 +53,16 @@ class Writer:
         self._checks = [fast_validator(step.answer) for step in prepared.steps]
         self._explains = [validator(step.answer) for step in prepared.steps]
 
-    def plan(self, number: int, first: int, size: int) -> Round:
-        """The round with this number: records `first` to `first + size - 1`."""
-        records = (self._prepared.planner.record(first + at, number) for at in range(size))
-        return Round(number, first, [Draft(record, done=not self._prepared.steps) for record in records])
+    def plan(self, number: int, first: int, size: int, aim: Aim | None = None) -> Round:
+        """The round with this number: records `first` to `first + size - 1`, steered by `aim`."""
+        records = (self._prepared.planner.record(first + at, number, aim) for at in range(size))
+        drafts = [Draft(record, done=not self._prepared.steps, aim=aim) for record in records]
+        return Round(number, first, drafts, aim=aim)
 
     def request(self, draft: Draft, before: Sequence[Message] = ()) -> Request:
         """The next request of a draft; `before` are the turns of a failed attempt, to go on from."""
         step, record = self._prepared.steps[draft.step], draft.record
-        shown = self._prepared.examples(step, int(record.id[1:]))
+        shown = self._prepared.examples(step, int(record.id[1:]), draft.aim)
         known = {**(record.fields or {}), **record.working}
         messages = tuple(before) or step.prompt.messages(known, record.attributes, shown)
         request_id = f"{record.id}-{step.number}-{draft.attempt}"
@@ -69,7 +73,7 @@ class Writer:
             step.number,
             messages,
             step.decoding,
-            step.sampling,
+            self._prepared.sampling(step, draft.aim),
             rng_seed,
             tuple(seed.id for seed in shown),
             record.attributes,

@@ -71,6 +71,61 @@ def test_what_says_nothing_is_no_near_duplicate(values: tuple[Any, ...]) -> None
     assert len(keep(dedup(), records(notes))) == 3
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"note": ["a b", 1], "age": 1}, {"note": ["a b", 2], "age": 1}),
+        ({"note": ["a b", "c"], "age": 1}, {"note": ["a", "b c"], "age": 1}),
+        ({"note": "a b", "age": "c"}, {"note": "a", "age": "b c"}),
+        ({"note": "words", "age": None}, {"note": None, "age": "words"}),
+        ({"note": "1 words"}, {"note": "2 words"}),
+        ({"note": "+"}, {"note": "-"}),
+        ({"note": ""}, {"note": None}),
+    ],
+)
+def test_values_that_differ_are_no_exact_duplicates(one: dict[str, Any], other: dict[str, Any]) -> None:
+    filters = [DedupFilter(None, ["note", "age"], text) for text in ([], ["note"], ["note", "age"])]
+    assert [len(keep(filter, records([one, other, one]))) for filter in filters] == [2, 2, 2]
+
+
+@pytest.mark.parametrize(("one", "other"), [(["a b", 1], ["a b", 2]), (["a b", "c"], ["a", "b c"]), (["a b"], "a b")])
+def test_a_list_is_compared_with_all_that_it_holds(one: Any, other: Any) -> None:
+    assert (
+        len(keep(DedupFilter(None, ["note"], ["note"]), records([{"note": value} for value in (one, other, one)]))) == 2
+    )
+
+
+def test_only_the_chosen_fields_are_compared_and_the_first_twin_is_named() -> None:
+    note = {"note": NOTE, "age": 70, "title": "One."}
+    others = [
+        {"note": NOTE.upper(), "age": 3, "title": "Quite another title for the same note."},
+        {"note": NOTE.replace("awake", "up"), "age": 4, "title": "And one more of them."},
+        {"note": "Something else is said here, of somebody else.", "age": 70, "title": "One."},
+    ]
+    filter = DedupFilter(0.8, ["note"], ["note"])
+    first, *rest = records([note, *others])
+    assert keep(filter, [first, *rest]) == [first, rest[2]]
+    filter.prepare(rest)
+    reasons = [(filter.check(one).reason, filter.check(one).neighbor_id) for one in rest[:2]]
+    assert reasons == [("exact_duplicate", first.id), ("near_duplicate", first.id)]
+
+
+def test_single_words_are_compared_where_a_shingle_is_one() -> None:
+    short = [{"note": "blue boat harbor lane four"}, {"note": "harbor lane four blue ship boat"}]
+    assert len(keep(DedupFilter(0.8, ["note"], ["note"]), records(short))) == 2
+    [record] = keep(DedupFilter(0.8, ["note"], ["note"], 1), records(short))
+    assert record.fields == short[0]
+
+
+@given(st.lists(st.sampled_from(["a b c d", "a b c e", "x", "", "A, b; c d", "q r s t u v"]), max_size=12), st.data())
+@settings(deadline=None, max_examples=50)
+def test_verdicts_do_not_depend_on_how_records_are_split_into_rounds(notes: list[str], data: st.DataObject) -> None:
+    every = records([{"note": note, "age": at % 2} for at, note in enumerate(notes)])
+    at = data.draw(st.integers(0, len(every)))
+    split = dedup(0.3)
+    assert [*keep(split, every[:at]), *keep(split, every[at:])] == keep(dedup(0.3), every)
+
+
 def test_a_check_leaves_no_trace() -> None:
     filter = dedup()
     twins = records([{"note": NOTE, "age": 70}] * 2)

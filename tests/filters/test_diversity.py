@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from textsynth.filters.diversity import DiversityFilter
-from textsynth.records import Record
-
-
-class BagOfWords:
-    """Cosine of texts is that of their word counts, but for rare collisions."""
-
-    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        rows = np.zeros((len(texts), 4096), np.float32)
-        for row, text in zip(rows, texts, strict=True):
-            for word in text.split():
-                row[zlib.crc32(word.encode()) % 4096] += 1
-        return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), np.float32)
+from tests.encoders import BagOfWords
+from textsynth.filters.diversity import Cap, DiversityFilter
+from textsynth.records import Record, Verdict
+from textsynth.similarity.encoder import encode_windows, text_rows
 
 
 def record(number: int, note: str | None) -> Record:
@@ -105,3 +97,78 @@ def test_verdicts_do_not_depend_on_how_records_are_split_into_rounds() -> None:
 
 def test_evidence_is_the_threshold() -> None:
     assert diversity(0.9).evidence() == {"max_similarity": 0.9}
+
+
+def verdicts(filter: DiversityFilter, notes: Sequence[str | None], size: int) -> list[Verdict]:
+    """Of notes that come in rounds of `size`, remembered where they are accepted."""
+    found = []
+    for first in range(0, len(notes), size):
+        part = [record(first + at, note) for at, note in enumerate(notes[first : first + size])]
+        filter.prepare(part)
+        for one in part:
+            found.append(filter.check(one))
+            if found[-1].accepted:
+                filter.remember(one)
+    return found
+
+
+def one_by_one(most: float, notes: Sequence[str | None]) -> list[tuple[float, str | None]]:
+    """Similarity and neighbor of each note among all that were accepted before it, each pair by itself."""
+    kept: list[tuple[str, npt.NDArray[np.float64]]] = []
+    found = []
+    for at, note in enumerate(notes):
+        row = text_rows(*encode_windows(BagOfWords(), [note or ""])).reshape(-1).astype(np.float64)
+        close = [float(np.float32((one * row).sum())) for _, one in kept] if note else []
+        best = max(range(len(close)), key=lambda i: (close[i], -i)) if close else -1
+        found.append((round(close[best], 6), kept[best][0]) if close else (0.0, None))
+        if note and found[-1][0] <= most:
+            kept.append((f"r{at:07d}", row))
+    return found
+
+
+notes_of_few_words = st.lists(
+    st.none() | st.lists(st.sampled_from("abcde"), max_size=4).map(" ".join), min_size=1, max_size=30
+)
+
+
+@example(["a", None, "b", "a b"], 2, 0.95, 1024)  # as close to one of this round as to one before
+@given(notes_of_few_words, st.integers(1, 30), st.sampled_from((0.5, 0.8, 0.95)), st.sampled_from((1, 3, 1024)))
+def test_searching_in_bulk_finds_what_searching_one_by_one_finds(
+    notes: list[str | None], size: int, most: float, block: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("textsynth.filters.diversity._BLOCK", block)
+        found = verdicts(DiversityFilter(most, ["note"], BagOfWords()), notes, size)
+    expected = one_by_one(most, notes)
+    assert [(v.scores["similarity"], v.neighbor_id) for v in found] == expected
+    assert [v.reason for v in found] == ["too_similar" if close > most else None for close, _ in expected]
+
+
+SEEDS = [f"{kind} {kind} {kind} s{at}" for at in range(6) for kind in ("boat", "bread")]
+
+
+def test_a_cluster_of_meaning_takes_no_more_than_its_cap() -> None:
+    filter = DiversityFilter(1.0, ["note"], BagOfWords(), Cap(2, seeds=SEEDS))
+    notes = ["boat boat n1", "boat boat n2", "boat boat n3", "bread bread n4", "boat boat n5", None]
+    found = verdicts(filter, notes, 3)
+    assert [v.reason for v in found] == [None, None, "crowded", None, "crowded", None]
+    assert found[2].scores["in_kind"] == 2 and found[2].scores["cluster"] != found[3].scores["cluster"]
+    assert filter.evidence()["cap"] == {"most": 2, "kinds": 2, "full": 1, "clusters": 3}
+    assert "boat" not in str(found)
+
+
+def test_a_cell_of_named_fields_takes_no_more_than_its_cap() -> None:
+    filter = DiversityFilter(1.0, ["note"], BagOfWords(), Cap(1, per=["age"]))
+    same = [Record(f"r{at:07d}", 0, {}, {"age": at // 2, "note": f"w{at}"}) for at in range(4)]
+    filter.prepare(same)
+    reasons = []
+    for one in same:
+        reasons.append(filter.check(one).reason)
+        if reasons[-1] is None:
+            filter.remember(one)
+    assert reasons == [None, "crowded", None, "crowded"]
+
+
+@pytest.mark.parametrize(("share", "target", "most"), [(0.1, 300, 30), (0.29, 100, 29), (0.001, 10, 1), (0.25, 10, 2)])
+def test_a_cap_is_a_share_of_the_target_rounded_down(share: float, target: int, most: int) -> None:
+    assert Cap.of(share, target) == most

@@ -46,7 +46,7 @@ RECORDS = [
     ),
     judged("rejected", [verdict("parse", False)], "invalid_json", note=None),
 ]
-ROUNDS = [
+ROUNDS: list[dict[str, Any]] = [
     {"round": 0, "first": 0, "planned": 6, "requests": 7, "accepted": 2, "closed": 1},
     {"round": 1, "first": 6, "planned": 6, "requests": None, "accepted": None, "closed": 0},
 ]
@@ -109,6 +109,15 @@ def test_an_open_round_has_no_yield() -> None:
     assert round_yield(ROUNDS[1])["yield_rate"] is None
 
 
+def test_a_steered_round_says_how_much_was_new_and_what_was_done() -> None:
+    aim, gave = {"answers": ["examples", "temperature"]}, {"judged": 8, "new": 2}
+    found = round_yield(ROUNDS[0] | {"aim": aim, "gave": gave})
+    assert (found["new_ground_rate"], found["answers"]) == (0.25, ["examples", "temperature"])
+    assert round_yield(ROUNDS[0] | {"gave": {"judged": 0, "new": 0}})["new_ground_rate"] is None
+    plain = round_yield(ROUNDS[0] | {"aim": None, "gave": None})
+    assert (plain["new_ground_rate"], plain["answers"]) == (None, [])
+
+
 def test_summary_of_nothing_is_none() -> None:
     assert summary([]) is None
 
@@ -127,7 +136,7 @@ def test_a_histogram_leaves_nothing_out(values: list[float]) -> None:
 def p_value(score: float, leakage: dict[str, Any]) -> float:
     """The p-value of a score; in full conformal its nearest seed scores lower and counts as well."""
     beyond = sum(base >= score for base in leakage["calibration_scores"])
-    return (1 + beyond + (leakage["method"] == "full conformal")) / (len(leakage["calibration_scores"]) + 1)
+    return float(1 + beyond + (leakage["method"] == "full conformal")) / (len(leakage["calibration_scores"]) + 1)
 
 
 @pytest.mark.parametrize("method", ["split conformal", "full conformal"])

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.outputs.fake_run import JOB, LEAKAGE, NOTES, SEED_TEXT, SOURCES, fake_run
-from textsynth.outputs.report import duration, write_report
+from textsynth.outputs.report import write_report
+from textsynth.outputs.verdict import duration
 
 HOSTILE = {
     "age": 3, "sex": "</style><b>", "specialty": "<script>alert(1)</script>", "complaint": "x" * 5000,
@@ -69,15 +70,91 @@ def test_verdict_comes_first_and_in_words(tmp_path: Path) -> None:
     assert "has not ended" not in text
 
 
+def test_records_made_elsewhere_are_counted_against_what_was_read(tmp_path: Path) -> None:
+    text = report(tmp_path, engine=None, hashes={"input": "33ee"}).text
+    assert "40 of 80 records accepted" in text
+    assert "From 80 read (50% yield)" in text
+
+
 def test_claims_say_what_alpha_means_and_what_is_not_promised(tmp_path: Path) -> None:
     text = report(tmp_path, sources=SOURCES | {"age": "copied"}).text
     assert "refused with probability at most 0.05 (alpha), averaged over the draw of the calibration set" in text
     assert "split conformal over 19 genuine records" in text
-    assert "more than 14 words in a row with a seed. This is a policy that alpha does not cover" in text
+    assert "shares 14 words in a row or more with a seed. This is a policy that alpha does not cover" in text
     assert "its recall is not measured here" in text
     assert "Differential privacy: a model that is shown seeds as examples gives none" in text
     assert "copied from seed rows, and the gate does not judge them: age." in text
     assert "copied from a seed" in text
+
+
+AS_A_SET: dict[str, Any] = {
+    "rows": 40, "calibration_records": 26, "level": 0.01, "units": [["age"], ["sex"]], "flagged": False,
+    "excess": 0.1, "calibration_excess": 0.1, "independent_excess": 0.0, "calibration_p_value": 0.4,
+    "independent_p_value": 0.2,
+}  # fmt: skip
+WARNING = "The accepted rows as a set point to single seeds: several values of one seed turn up together"
+
+
+@pytest.mark.parametrize(
+    ("found", "warned", "says"),
+    [
+        (
+            AS_A_SET | {"flagged": True},
+            True,
+            "point to no single seed: they do. Tested: 40 rows that passed every filter, against 26",
+        ),
+        (
+            AS_A_SET,
+            False,
+            "rows as a set do not point to single seeds. Tested: 40 rows that passed every filter, against 26",
+        ),
+        (AS_A_SET | {"flagged": None, "untested": "it takes more"}, False, "not tested, since it takes more."),
+        (None, False, ""),
+    ],
+)
+def test_rows_that_point_to_seeds_as_a_set_are_the_first_thing_said(
+    tmp_path: Path, found: dict[str, Any] | None, warned: bool, says: str
+) -> None:
+    text = " ".join(report(tmp_path, evidence={"leakage": LEAKAGE | {"rows_as_a_set": found}}).text.split())
+    assert (WARNING in text[: text.index("What this vouches for")]) == warned
+    claimed, filters = text.index("Not claimed"), text.index("The filters, in the order")
+    clean = found is not None and found["flagged"] is False
+    assert says in (text[:claimed] if clean else text[claimed:filters])
+    assert ("as a set" in text) == (found is not None)
+    numbers = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    assert numbers["leakage"]["rows_as_a_set"] == found
+
+
+def test_each_filter_states_its_error_rate_or_that_it_has_none(tmp_path: Path) -> None:
+    evidence = {"schema": {}, "leakage": LEAKAGE, "dedup": {}, "<b>mine": {}}
+    filters = [*JOB["filters"][:2], {"type": "dedup", "near": 0.8}]
+    page = report(tmp_path, job=JOB | {"filters": filters}, evidence=evidence)
+    said = " ".join(page.text.split())
+    table = said[said.index("The filters, in the order") : said.index("What became of each record")]
+    assert "schemawhat the record schema does not allowexact: refuses nothing else8" in table
+    assert "at most 0.05 of genuinely new records; split conformal over 19 genuine ones8" in table
+    assert "none: a fixed Jaccard similarity of 0.88" in table
+    assert "<b>minewhat this filter of your own decidesit states none0" in table
+    assert "b" not in page.tags
+
+
+def test_new_ground_is_shown_by_round_and_so_is_what_was_done(tmp_path: Path) -> None:
+    said = {"saturation: less is new. Seeds are shown to fewer.": 1, "the context is short": 2}
+    with fake_run(tmp_path, 90, said=said) as store:
+        for number, new in enumerate((28, 15, 6)):
+            aim = {"answers": ["examples"] * (number == 2)}
+            store._run(
+                "UPDATE rounds SET aim = ?, gave = ? WHERE round = ?",
+                [(json.dumps(aim), json.dumps({"judged": 30, "new": new}), number)],
+            )
+        page = Page(write_report(store, tmp_path).read_text(encoding="utf-8"))
+    assert "New ground by round" in page.text
+    assert page.tags.count("svg") == 8
+    assert "engine: the context is short (2 times)" in page.text
+    assert "engine: saturation" not in page.text and "saturation: less is new." in page.text
+    rounds = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))["rounds"]
+    assert [row["new_ground_rate"] for row in rounds] == [0.933333, 0.5, 0.2]
+    assert [row["answers"] for row in rounds] == [[], [], ["examples"]]
 
 
 def test_twenty_records_from_the_whole_run_with_their_evidence(tmp_path: Path) -> None:

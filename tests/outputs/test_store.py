@@ -78,16 +78,17 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     verdicts = [Verdict("schema", True), Verdict("dedup", False, "near_duplicate", {"jaccard": 0.9}, "r0000000")]
     with Store(tmp_path) as store:
         store.put("job", {"a": [1, None]})
-        store.open_round(0, 0, 2)
+        store.open_round(0, 0, 2, {"block": 2})
         store.add_requests([("r0000001", request(1)), ("r0000002", request(2))])
         store.add_completion(Completion("r0000001-0-0", '{"note": "é"}', "length", 30, 4))
-        store.close_round(0, 3, [(1, record, "rejected", verdicts)])
+        store.close_round(0, 3, [(1, record, "rejected", verdicts)], {"new": 1})
         store.add_vectors({"key": b"\x00\x01"})
     with Store(tmp_path, write=False) as store:
         assert (store.get("job"), store.get("nothing", 3)) == ({"a": [1, None]}, 3)
         assert store.completion("r0000001-0-0") == Completion("r0000001-0-0", '{"note": "é"}', "length", 30, 4)
         assert store.completion("r0000002-0-0") is None
         expected = {"round": 0, "first": 0, "planned": 2, "requests": 3, "accepted": 0, "closed": 1}
+        expected |= {"aim": {"block": 2}, "gave": {"new": 1}}
         assert store.rounds() == [expected]
         (row,) = store.records("rejected")
         assert (row["id"], row["reason"], row["fields"]) == ("r0000001", "near_duplicate", {"note": "é", "age": 7})
@@ -95,6 +96,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         assert list(store.records("accepted")) == []
         found = [(v["filter"], v["accepted"], v["reason"], v["scores"]) for v in store.verdicts("r0000001")]
         assert found == [("schema", 1, None, {}), ("dedup", 0, "near_duplicate", {"jaccard": 0.9})]
+        assert list(store.judged()) == [(row, store.verdicts("r0000001"))]
         (asked,) = store.requests("r0000001")
         assert asked["messages"] == [dict(message) for message in request(1).messages]
         assert (asked["seed_ids"], asked["finish_reason"], asked["sampling"]) == (

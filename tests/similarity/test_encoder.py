@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from textsynth.errors import InputError, MissingExtraError, RunError
-from textsynth.similarity.encoder import TextEncoder, fast_dtype, windows
+from textsynth.similarity.encoder import (
+    StoredEncoder,
+    TextEncoder,
+    encode_windows,
+    fast_dtype,
+    text_rows,
+    windows,
+)
 
 TEXTS = [
     "The patient complains of chest pain.",
@@ -31,7 +42,8 @@ def encoder() -> TextEncoder:
 @pytest.mark.model
 def test_rows_are_unit_and_in_the_order_of_the_texts(encoder: TextEncoder) -> None:
     rows = encoder.encode(TEXTS)
-    assert (rows.shape, rows.dtype) == ((len(TEXTS), encoder.dim), np.float32)
+    assert rows.shape == (len(TEXTS), encoder.dim)
+    assert rows.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
     for text, row in zip(TEXTS, rows, strict=True):
         assert encoder.encode([text])[0] @ row > 0.999
@@ -100,3 +112,118 @@ def test_every_word_is_in_a_window(n: int, words: int, data: st.DataObject) -> N
 def test_a_stride_that_skips_words_is_refused(stride: int) -> None:
     with pytest.raises(ValueError, match=f"stride is {stride}"):
         windows("a", 4, stride)
+
+
+@pytest.mark.model
+def test_company_and_order_change_a_row_only_by_rounding(encoder: TextEncoder) -> None:
+    texts = [f"{text} {i}" for i in range(20) for text in TEXTS]
+    together = encoder.encode(texts)
+    np.testing.assert_array_equal(np.isfinite(together), True)
+    for some in (slice(None, None, -1), slice(0, None, 7), slice(5, 6)):
+        assert (encoder.encode(texts[some]) * together[some]).sum(axis=1).min() > 0.999
+
+
+def tiny(folder: Path, pooling: str, normalized: bool, prompt: str | None = None) -> str:
+    """A sentence-transformers model with random weights, as its folder."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Normalize, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+    from transformers import BertConfig, BertModel
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(chr(c) for c in range(33, 127))]
+    (folder / "bert").mkdir(exist_ok=True)
+    (folder / "bert" / "vocab.txt").write_text("\n".join([*words, *(f"##{word}" for word in words[5:])]))
+    config = BertConfig(
+        vocab_size=2 * len(words), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=64, initializer_range=0.5,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder / "bert")
+    transformer = Transformer(str(folder / "bert"), max_seq_length=32)
+    modules = [transformer, Pooling(transformer.get_embedding_dimension(), pooling), *[Normalize()] * normalized]
+    prompts: dict[str, Any] = {"prompts": {"given": prompt}, "default_prompt_name": "given"} if prompt else {}
+    SentenceTransformer(modules=modules, device="cpu", **prompts).save(str(folder / "model"))
+    return str(folder / "model")
+
+
+@pytest.mark.parametrize(
+    ("pooling", "normalized", "prompt"),
+    [("mean", False, None), ("cls", False, None), ("max", True, None), ("mean", True, "ask: ")],
+)
+def test_any_model_gives_the_rows_that_its_library_gives(
+    tmp_path: Path, pooling: str, normalized: bool, prompt: str | None
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = tiny(tmp_path, pooling, normalized, prompt)
+    texts = [*TEXTS, *(f"{'word ' * (i % 30)}{i}" for i in range(90))]
+    wanted = SentenceTransformer(folder, device="cpu").encode(texts, normalize_embeddings=True)
+    rows = TextEncoder(folder).encode(texts)
+    assert (rows * wanted).sum(axis=1).min() > 0.995
+    assert (rows[:6] @ wanted[:6].T).argmax(axis=1).tolist() != [0] * 6  # texts differ, so the line above says much
+
+
+def test_encoding_leaves_torch_its_threads(tmp_path: Path) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        TextEncoder(tiny(tmp_path, "mean", normalized=False)).encode(TEXTS)
+        with ThreadPoolExecutor(1) as later:
+            assert (torch.get_num_threads(), later.submit(torch.get_num_threads).result()) == (2, 2)
+    finally:
+        torch.set_num_threads(before)
+
+
+class Counting:
+    """Rows that tell texts apart, and what was asked for."""
+
+    name = fingerprint = "counting"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        self.asked += texts
+        rows = np.array([[len(text), text.count("b") + 1, 1] for text in texts], np.float32).reshape(-1, 3)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def test_each_distinct_window_is_encoded_once_and_a_text_gets_its_own() -> None:
+    encoder = Counting()
+    long = " ".join(f"a{i} b" for i in range(100))
+    texts = ["one", long, "", "one", " \n", long + " end"]
+    rows, starts = encode_windows(encoder, texts)
+    assert len(encoder.asked) == len(set(encoder.asked))
+    for text, first, last in zip(texts, starts, starts[1:], strict=False):
+        cut = windows(text) if text.strip() else []
+        assert last - first == len(cut)
+        np.testing.assert_array_equal(rows[first:last], encoder.encode(cut))
+    means = text_rows(rows, starts)
+    lengths = [1, 1, 0, 1, 0, 1]
+    np.testing.assert_allclose(np.linalg.norm(means, axis=1), lengths, atol=1e-6)
+    middle = rows[starts[1] : starts[2]].mean(axis=0)
+    np.testing.assert_allclose(means[1], middle / np.linalg.norm(middle), atol=1e-6)
+    none, at = encode_windows(encoder, ["", " "])
+    assert (text_rows(none, at).shape[0], at.tolist()) == (2, [0, 0, 0])
+
+
+class Kept(dict[str, bytes]):
+    """A store of vectors."""
+
+    def vectors(self, keys: Sequence[str]) -> dict[str, bytes]:
+        return {key: self[key] for key in keys if key in self}
+
+    def add_vectors(self, vectors: Mapping[str, bytes]) -> None:
+        self.update(vectors)
+
+
+def test_a_kept_vector_is_used_again_unless_the_model_changed(tmp_path: Path) -> None:
+    folder, store = tiny(tmp_path, "mean", normalized=False), Kept()
+    first = StoredEncoder(TextEncoder(folder), store).encode(["one", "two", "one"])
+    assert len(store) == 2
+    unloaded = TextEncoder(folder)
+    np.testing.assert_array_equal(StoredEncoder(unloaded, store).encode(["two", "one"]), first[[1, 0]])
+    assert unloaded._loaded is None
+    tiny(tmp_path, "cls", normalized=False)
+    assert not np.allclose(StoredEncoder(TextEncoder(folder), store).encode(["one"]), first[:1], atol=0.01)

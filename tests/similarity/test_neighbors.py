@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textsynth.errors import MissingExtraError
-from textsynth.similarity.neighbors import Nearest
+from textsynth.similarity.neighbors import Nearest, kmeans
 
 
 def unit(rows: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -77,3 +77,28 @@ def test_without_faiss_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(MissingExtraError, match=r"faiss-cpu is not installed.*\[local\]"):
         Nearest(3)
+
+
+def test_k_means_finds_the_clusters_and_the_same_ones_each_time() -> None:
+    rng = np.random.default_rng(3)
+    middles = unit(rng.standard_normal((4, 24)))
+    rows = unit(np.repeat(middles, 50, axis=0) + 0.05 * rng.standard_normal((200, 24)))
+    centers = kmeans(rows, 4, rng_seed=2**40)
+    assert (centers.shape, centers.dtype) == ((4, 24), np.float32)
+    np.testing.assert_allclose(np.linalg.norm(centers, axis=1), 1, atol=1e-6)
+    assert (middles @ centers.T).max(axis=1).min() > 0.99
+    np.testing.assert_array_equal(centers, kmeans(rows, 4, rng_seed=2**40))
+    assert not np.array_equal(kmeans(rows, 20, rng_seed=1), kmeans(rows, 20, rng_seed=2))
+
+
+@pytest.mark.parametrize(("n", "k", "centers"), [(3, 9, 3), (3, 3, 3), (1, 1, 1), (0, 4, 0)])
+def test_there_are_at_most_as_many_centers_as_rows(n: int, k: int, centers: int) -> None:
+    rows = unit(np.eye(5)[:n]) if n else np.zeros((0, 5), np.float32)
+    found = kmeans(rows, k, rng_seed=0)
+    assert found.shape == (centers, 5)
+    np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(rows, axis=0))
+
+
+def test_k_means_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    kmeans(unit(np.random.default_rng(0).standard_normal((30, 8))), 7, rng_seed=0)
+    assert capfd.readouterr() == ("", "")

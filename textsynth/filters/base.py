@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from textsynth.errors import InputError
 from textsynth.records import Record, Seed, Verdict
 
 
@@ -33,6 +34,14 @@ class Filter(Protocol):
     def evidence(self) -> Mapping[str, Any]:
         """Numbers about the filter itself for the report: calibration, thresholds. Never a text."""
         ...
+
+
+def check_methods(filters: Sequence[Filter]) -> None:
+    """Refuse objects that do not have the Filter methods."""
+    for one in filters:
+        missing = [n for n in ("name", "prepare", "check", "remember", "evidence") if not hasattr(one, n)]
+        if missing:
+            raise InputError(f"filters: {type(one).__name__} has no {missing[0]}. Give it the Filter methods.")
 
 
 @dataclass(frozen=True)

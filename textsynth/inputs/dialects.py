@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jsonschema_rs
@@ -14,6 +16,8 @@ from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.protocols import Validator
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import specification_with
+
+from textsynth.inputs.fast import KEYWORDS, UntranslatedError, rewritten
 
 Schema = Mapping[str, Any]
 REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
@@ -70,14 +74,49 @@ def validator(schema: Schema) -> Validator:
     return found
 
 
-def fast_validator(schema: Schema) -> jsonschema_rs.Validator:
-    """The fast validator with the same verdicts: `is_valid(value)`; never opens a URL.
+class FastValidator:
+    """The reference validator's verdicts at the speed of the fast one; never opens a URL.
+
+    `is_valid(value)` says whether a value fits. What the reference cannot judge, such as a pattern that is none to
+    Python, is judged by the fast validator alone, or refused where only the reference is used. `is_fast` says whether
+    the fast validator is used; if not, every value goes to the reference.
 
     Raises:
         ValueError: the schema is not one, or a $ref in it points to nothing.
     """
-    found: jsonschema_rs.Validator = known_draft(schema).fast(dict(schema), validate_formats=False, offline=True)
-    return found
+
+    def __init__(self, schema: Schema) -> None:
+        draft = known_draft(schema)
+        slow = partial(_reference_verdict, validator(schema))
+        draft.fast(dict(schema), validate_formats=False, offline=True)  # a fault is to be said of the schema as it is
+        self.is_valid: Callable[[Any], bool] = slow
+        with contextlib.suppress(UntranslatedError, ValueError):
+            ready = rewritten(schema, draft.name)
+            fast = draft.fast(ready, validate_formats=False, offline=True, keywords=KEYWORDS)
+            self.is_valid = _first_able(fast.is_valid, slow)
+        self.is_fast = self.is_valid is not slow
+
+
+def _first_able(fast: Callable[[Any], bool], slow: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    def is_valid(value: Any) -> bool:
+        try:
+            return fast(value)
+        except ValueError:  # a value that it cannot read, such as half a surrogate pair
+            return slow(value)
+
+    return is_valid
+
+
+def _reference_verdict(reference: Validator, value: Any) -> bool:
+    try:
+        return bool(reference.is_valid(value))
+    except (re.error, Unresolvable, OverflowError):
+        return False
+
+
+def fast_validator(schema: Schema) -> FastValidator:
+    """As `FastValidator`."""
+    return FastValidator(schema)
 
 
 _PHRASES = {
@@ -110,7 +149,7 @@ def first_error(schema_validator: Validator, value: Any) -> str:
     """Why a value is refused, as one sentence with its JSON pointer and without the value; empty if it is not."""
     try:
         error = best_match(schema_validator.iter_errors(value))
-    except (re.error, Unresolvable):
+    except (re.error, Unresolvable, OverflowError):
         return "/ does not fit the schema."
     return "" if error is None else explain(error)
 

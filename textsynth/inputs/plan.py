@@ -14,6 +14,7 @@ from textsynth.errors import InputError
 from textsynth.inputs.dialects import first_error, validator
 from textsynth.inputs.infer import is_free_text
 from textsynth.inputs.seeds import SeedSet
+from textsynth.inputs.steer import Aim, Gave
 from textsynth.job import Choices, Job, nearest
 from textsynth.records import Record, Seed, rng_for
 
@@ -22,11 +23,15 @@ PRIOR_YIELD = 0.8  # assumed before a round has shown better
 
 @dataclass(frozen=True)
 class RoundResult:
-    """What a closed round gave: records planned, requests made (retries included), records accepted."""
+    """What a closed round gave: records planned, requests made (retries included), records accepted.
+
+    `gave` is what steering goes by.
+    """
 
     planned: int
     requests: int
     accepted: int
+    gave: Gave = Gave()
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Planner:
     _pools: Mapping[tuple[str, ...], Sequence[Seed]] = field(repr=False)
     _examples: dict[tuple[int, int], tuple[Seed, ...]] = field(repr=False, default_factory=dict)
 
-    def record(self, number: int, round: int) -> Record:
+    def record(self, number: int, round: int, aim: Aim | None = None) -> Record:
         """The planned record with this number: its sampled and copied fields, its attributes, no written field."""
         record_id = f"r{number:07d}"
         rng = rng_for(self.job.rng_seed, record_id)
@@ -54,11 +59,33 @@ class Planner:
         for name, spec in self.job.fields.items():
             if spec.values is not None:
                 fields[name] = _draw(rng, spec.values)
-        attributes = {name: _draw(rng, choices) for name, choices in self.job.attributes.items()}
+        attributes = {}
+        for at, (name, choices) in enumerate(self.job.attributes.items()):
+            weights = aim.weights[name] if aim else _weights(choices)
+            place = rng_for(self.job.rng_seed, "attributes", name).random() + number * self._stride(at)
+            attributes[name] = _at(list(choices), weights, place % 1.0)
         return Record(record_id, round, attributes, fields, lineage={"drawn_from": drawn})
 
-    def examples(self, number: int, step: int, written: Sequence[str], count: int) -> tuple[Seed, ...]:
-        """The seeds shown to a record in one step; the same for a whole block of consecutive records."""
+    def _stride(self, attribute: int) -> float:
+        """How far each record moves along an attribute's values: any run of records has nearly their exact shares.
+
+        The R sequence, evenly spread over all combinations too: M. Roberts, "The unreasonable effectiveness of
+        quasirandom sequences", 2018. Powers of the inverse of the root of x^(d+1) = x + 1 for d attributes.
+        """
+        root = 1.5
+        for _ in range(40):
+            root = float((1 + root) ** (1 / (len(self.job.attributes) + 1)))
+        return float(root ** -(attribute + 1))
+
+    def examples(
+        self, number: int, step: int, written: Sequence[str], count: int, aim: Aim | None = None
+    ) -> tuple[Seed, ...]:
+        """The seeds shown to a record in one step; the same for a whole block of consecutive records.
+
+        An aim names them; else they are drawn at random.
+        """
+        if aim is not None and aim.shown:
+            return tuple(self.seeds.by_id[i] for i in aim.shown[(number - aim.first) // aim.block][:count])
         block = number // self.job.plan.few_shot_block
         if (block, step) not in self._examples:
             pool = example_pool(self.seeds, written)
@@ -135,6 +162,20 @@ def _draw(rng: Any, choices: Choices) -> Any:
     if isinstance(choices, Mapping):
         return rng.choices(list(choices), weights=list(choices.values()))[0]
     return rng.choice(choices)
+
+
+def _weights(choices: Choices) -> list[float]:
+    return list(choices.values()) if isinstance(choices, Mapping) else [1.0] * len(choices)
+
+
+def _at(values: Sequence[Any], weights: Sequence[float], place: float) -> Any:
+    """The value at a place from 0 to 1 along all values, each as long as its weight."""
+    left = place * sum(weights)
+    for value, weight in zip(values, weights, strict=True):
+        left -= weight
+        if left < 0:
+            return value
+    return values[-1]
 
 
 def _required(schema: Mapping[str, Any]) -> set[str]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from textsynth.records import canonical_json, text_of
-from textsynth.similarity.spans import tokens
+from textsynth.similarity.words import tokens
 
 Row = Mapping[str, Any]
 Values = Sequence[float]
@@ -121,9 +121,16 @@ def reason_counts(counts: Mapping[tuple[str, str], int], completed: int) -> list
 
 
 def round_yield(row: Row) -> dict[str, Any]:
-    """One round: records planned, requests, accepted, yield; an open round has no results yet."""
+    """One round: records planned, requests, accepted, yield; an open round has no results yet.
+
+    Where the run was steered: the share of the records judged for diversity that opened new ground, and what was in
+    force against saturation when the round was planned.
+    """
     kept = {key: row[key] for key in ("round", "planned", "requests", "accepted")}
-    return kept | {"yield_rate": _rate(row["accepted"], row["planned"]) if row["closed"] else None}
+    kept["yield_rate"] = _rate(row["accepted"], row["planned"]) if row["closed"] else None
+    gave, aim = row.get("gave"), row.get("aim")
+    kept["new_ground_rate"] = _rate(gave["new"], gave["judged"]) if gave else None
+    return kept | {"answers": list(aim["answers"]) if aim else []}
 
 
 def summary(values: Values) -> dict[str, float] | None:
@@ -226,7 +233,10 @@ def _leakage(tally: _Tally, leakage: Mapping[str, Any]) -> dict[str, Any]:
             groups["calibration"] = array("d", genuine[name])
         if any(groups.values()):
             scores[name] = _compared(groups, (0.0, 1.0) if name == "p_value" else None)
-    plain = ("alpha", "method", "calibration_records", "smallest_alpha", "max_span", "max_span_refuses_of_calibration")
+    plain = (
+        *("alpha", "method", "calibration_records", "smallest_alpha", "max_span"),
+        *("max_span_refuses_of_calibration", "rows_as_a_set"),
+    )
     return {key: leakage.get(key) for key in plain} | {"gate": gate(leakage), "scores": scores}
 
 

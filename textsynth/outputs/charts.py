@@ -47,21 +47,24 @@ _STYLE: Any = {
 _GROUPS = {"accepted": (_ACCEPTED, "-"), "refused": (_REFUSED, "-"), "calibration": (_GENUINE, (0, (3, 1.5)))}
 
 
-def yield_chart(rounds: Sequence[Mapping[str, Any]]) -> str:
-    """A bar for each closed round: the share of its records that were accepted."""
+def round_chart(rounds: Sequence[Mapping[str, Any]], name: str, title: str) -> str:
+    """A bar for each round that has the rate; an upright line before each that had more answers than the one before."""
     from matplotlib.ticker import PercentFormatter
 
-    done = [row for row in rounds if row["yield_rate"] is not None]
+    done = [row for row in rounds if row[name] is not None]
+    answered = [b["round"] for a, b in zip(rounds, rounds[1:], strict=False) if len(b["answers"]) > len(a["answers"])]
 
     def draw(axes: Any) -> None:
-        axes.bar([row["round"] for row in done], [row["yield_rate"] for row in done], 0.72, color=_ACCEPTED)
+        axes.bar([row["round"] for row in done], [row[name] for row in done], 0.72, color=_ACCEPTED)
+        for number in answered if name == "new_ground_rate" else ():
+            axes.axvline(number - 0.5, color=_INK, linewidth=1.1)
         axes.set_ylim(0, 1)
         axes.set_xlim(done[0]["round"] - 0.9, max(done[-1]["round"], done[0]["round"] + 5) + 0.9)
         axes.set_xticks([row["round"] for row in done[:: math.ceil(len(done) / 8)]])
         axes.set_xlabel("round")
         axes.yaxis.set_major_formatter(PercentFormatter(1))
 
-    return _svg(draw, "Share of records accepted, by round")
+    return _svg(draw, title)
 
 
 def histogram_chart(

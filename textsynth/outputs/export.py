@@ -9,6 +9,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -24,6 +25,7 @@ from textsynth.outputs.store import Store
 from textsynth.outputs.tables import column_kinds, write_csv, write_dataset, write_parquet
 from textsynth.records import canonical_json, content_hash
 
+_LINE_ENDS = re.compile("[\x85\u2028\u2029]")  # to many readers of lines, though not to JSON
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 FORMATS = ("jsonl", "csv", "parquet", "dataset")
 Row = Mapping[str, Any]
@@ -177,7 +179,8 @@ def _write_jsonl(path: Path, lines: Iterable[Any]) -> dict[str, Any]:
     digest, count, size = hashlib.sha256(), 0, 0
     with replacing(path) as file:
         for line in lines:
-            data = (json.dumps(line, ensure_ascii=False) + "\n").encode()
+            text = _LINE_ENDS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(line, ensure_ascii=False))
+            data = f"{text}\n".encode()
             file.write(data)
             digest.update(data)
             count, size = count + 1, size + len(data)
@@ -185,16 +188,16 @@ def _write_jsonl(path: Path, lines: Iterable[Any]) -> dict[str, Any]:
 
 
 def _lineages(store: Store) -> Iterator[dict[str, Any]]:
-    job, engine = store.get("job") or {}, store.get("engine")
+    job, engine = store.get("written_by") or store.get("job") or {}, store.get("engine")
     sampling = [step.get("sampling") or job.get("sampling") for step in job.get("steps", ())]
-    for row in store.records("accepted"):
+    for row, verdicts in store.judged("accepted"):
         lineage = row["lineage"]
         steps = [
             step | ({"sampling": sampling[step["step"]]} if step.get("step", -1) in range(len(sampling)) else {})
             for step in lineage.get("steps", ())
         ]
         shown = dict.fromkeys(seed_id for step in steps for seed_id in step.get("seed_ids", ()))
-        scores = {verdict["filter"]: verdict["scores"] for verdict in store.verdicts(row["id"])}
+        scores = {verdict["filter"]: verdict["scores"] for verdict in verdicts}
         line = {"id": row["id"], "round": row["round"], "attributes": row["attributes"], "seed_ids": list(shown)}
         line |= {key: value for key, value in lineage.items() if key not in line}
         line |= {"steps": steps, "working": row["working"], "engine": engine and engine.get("type")}
@@ -202,10 +205,9 @@ def _lineages(store: Store) -> Iterator[dict[str, Any]]:
 
 
 def _rejections(store: Store) -> Iterator[dict[str, Any]]:
-    for row in store.records():
+    for row, verdicts in store.judged():
         if row["state"] == "accepted":
             continue
-        verdicts = store.verdicts(row["id"])
         refused: Row = next((verdict for verdict in verdicts if not verdict["accepted"]), {})
         text = _text_of(store, row)
         line = {

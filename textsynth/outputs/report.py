@@ -6,42 +6,29 @@ The page loads nothing and runs no script. Seed text never stands in it; a field
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from textsynth.metrics.run import RAW_SCORES, run_metrics
-from textsynth.outputs.charts import histogram_chart, yield_chart
+from textsynth.outputs.charts import histogram_chart, round_chart
 from textsynth.outputs.export import accepted_records, replacing
 from textsynth.outputs.store import Store
+from textsynth.outputs.verdict import claims, gates, verdict, words_for
 from textsynth.yaml12 import dump_yaml
 
 SHOWN = 20  # accepted records that the page shows, spread evenly over the run
 Numbers = Mapping[str, Any]
 
-_REASONS = {
-    "invalid_json": "not valid JSON",
-    "schema_mismatch": "not what the schema allows",
-    "truncated": "cut off before the end",
-    "rule_failed": "breaking a rule of the job",
-    "copied_span": "copying a run of words from a seed",
-    "copied_row": "copying a whole row of a seed",
-    "near_seed": "too close to a seed",
-    "paraphrased_seed": "a paraphrase of a seed",
-    "exact_duplicate": "a repeat of an accepted record",
-    "near_duplicate": "nearly a repeat of an accepted record",
-    "too_similar": "too similar in meaning to an accepted record",
-}
-_STATUS = {
-    "running": "This run has not ended: the numbers are those so far.",
-    "interrupted": "This run was interrupted and can be resumed: the numbers are those so far.",
-    "failed": "This run was stopped by a fault and can be resumed: the numbers are those so far.",
-    "short": "This run ended short of its target.",
-}
+_NEW_GROUND = (
+    "share of judged records that were accepted and lie farther from those before them than a seed usually lies from "
+    "its nearest neighbor; an upright line: from here on, more was done against saturation"
+)
+
 _SCORES = {
     "span": ("Longest run of words shared with a seed", "words"),
     "overlap": ("Overlap of three-word runs with the nearest seed", "overlap"),
-    "similarity": ("Cosine to the nearest seed", "cosine"),
+    "similarity": ("Similarity in meaning to the nearest seed", "similarity"),
     "row_similarity": ("Similarity to the closest seed row", "similarity"),
     "score": ("The gate's own score: the largest of these, scaled", "score"),
     "p_value": ("Conformal p-value: left of the gate is refused", "p-value"),
@@ -63,7 +50,7 @@ def write_report(store: Store, folder: Path) -> Path:
     )}  # fmt: skip
     evidence = store.get("evidence") or {}
     target = ((meta["job"] or {}).get("plan") or {}).get("target") or 0
-    numbers = run_metrics(_judged(store), store.rounds(), target, meta["sources"] or {}, evidence.get("leakage"))
+    numbers = run_metrics(store.judged(), store.rounds(), target, meta["sources"] or {}, evidence.get("leakage"))
     numbers |= {"status": meta["status"] or "running", "totals": store.totals(), "seeds": meta["seeds"] or {}}
     with replacing(folder / "metrics.json") as file:
         file.write((json.dumps(numbers, ensure_ascii=False, indent=2) + "\n").encode())
@@ -76,7 +63,8 @@ def write_report(store: Store, folder: Path) -> Path:
         numbers=numbers,
         verdict=verdict(numbers, meta),
         claims=claims(numbers, meta),
-        refusals=[row | {"words": _words_for(row["reason"])} for row in numbers["reasons"]],
+        gates=gates(numbers, meta, evidence),
+        refusals=[row | {"words": words_for(row["reason"])} for row in numbers["reasons"]],
         charts=[chart | {"svg": Markup(chart["svg"])} for chart in _charts(numbers)],  # noqa: S704 - made of numbers
         records=list(_shown(store, numbers["accepted"], meta["sources"] or {})),
         job=dump_yaml(meta["job"] or {}),
@@ -85,100 +73,6 @@ def write_report(store: Store, folder: Path) -> Path:
     with replacing(folder / "report.html") as file:
         file.write(page.encode())
     return folder / "report.html"
-
-
-def verdict(numbers: Numbers, meta: Mapping[str, Any]) -> dict[str, Any]:
-    """The run in words: a headline, how it ended, the sentences below it, and what was not reached."""
-    made = "written" if meta["engine"] else "drawn"
-    lines = []
-    if numbers["completed"]:
-        time = f" in {duration(meta['elapsed'])}" if meta["elapsed"] else ""
-        lines.append(f"From {numbers['completed']:,} {made} ({numbers['yield_rate']:.0%} yield){time}.")
-    else:
-        lines.append("No record is complete yet.")
-    if numbers["reasons"]:
-        by_reason: dict[str, int] = {}
-        for row in numbers["reasons"]:
-            by_reason[row["reason"]] = by_reason.get(row["reason"], 0) + row["count"]
-        parts = [f"{count:,} as {_words_for(reason)}" for reason, count in by_reason.items()]
-        refused = numbers["rejected"]
-        lines.append(f"{refused:,} {'was' if refused == 1 else 'were'} refused: {_listed(parts)}.")
-    if numbers["surplus"]:
-        lines.append(f"{numbers['surplus']:,} more passed every filter but were not needed.")
-    return {
-        "headline": f"{numbers['accepted']:,} of {numbers['target']:,} records accepted",
-        "status": _STATUS.get(numbers["status"]),
-        "lines": lines,
-        "missed": meta["shortfall"] or [],
-    }
-
-
-def claims(numbers: Numbers, meta: Mapping[str, Any]) -> dict[str, list[str]]:
-    """What may be said of the accepted records, and what may not, one sentence each."""
-    sources: Mapping[str, str] = meta["sources"] or {}
-    filters = {part.get("type") for part in (meta["job"] or {}).get("filters", ())}
-    leakage = numbers["leakage"]
-    claimed = ["Every accepted record is valid against the record schema."] if "schema" in filters else []
-    not_claimed = []
-    if leakage and leakage["calibration_records"]:
-        claimed.append(_gate_in_words(leakage))
-        not_claimed.append("How many copies of seeds the gate catches: its recall is not measured here.")
-        if leakage["max_span"] is not None:
-            share = leakage["max_span_refuses_of_calibration"]
-            cost = "" if share is None else f"; it alone refuses {share:.1%} of the genuine records"
-            claimed.append(
-                f"No accepted record shares more than {leakage['max_span']} words in a row with a seed. "
-                f"This is a policy that alpha does not cover{cost}."
-            )
-    else:
-        why = "the leakage gate has not judged any record yet" if "leakage" in filters else "there was no leakage gate"
-        not_claimed.append(f"That no record is a copy of a seed: {why}.")
-    if "dedup" in filters:
-        claimed.append(
-            "No accepted record repeats another in what was compared; case, punctuation and spacing set aside."
-        )
-    if meta["engine"]:
-        not_claimed.append("Differential privacy: a model that is shown seeds as examples gives none.")
-    else:
-        not_claimed.append("Differential privacy: drawing values from seeds gives none.")
-    for source, said in (
-        ("copied", "These fields are copied from seed rows, and the gate does not judge them"),
-        ("sampled", "These fields take their values, unaltered, from the seeds or from the job's lists"),
-    ):
-        names = [name for name, kind in sources.items() if kind == source]
-        not_claimed += [f"{said}: {', '.join(names)}."] if names else []
-    return {"claimed": claimed, "not_claimed": not_claimed}
-
-
-def duration(seconds: float) -> str:
-    """A time span for readers: 3 min 12 s."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _gate_in_words(leakage: Numbers) -> str:
-    smallest = leakage["smallest_alpha"]
-    return (
-        f"A genuinely new record, from a near-duplicate cluster that is not among the seeds and cut like them, is "
-        f"refused with probability at most {leakage['alpha']:.3g} (alpha), averaged over the draw of the calibration "
-        f"set. Method: {leakage['method']} over {leakage['calibration_records']:,} genuine records"
-        + (f", which resolve an alpha down to {smallest:.2g}." if smallest else ".")
-    )
-
-
-def _words_for(reason: str) -> str:
-    return _REASONS.get(reason, reason)
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _judged(store: Store) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    return ((row, store.verdicts(row["id"])) for row in store.records())
 
 
 def _shown(store: Store, accepted: int, sources: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -205,8 +99,12 @@ def _shown(store: Store, accepted: int, sources: Mapping[str, str]) -> Iterator[
 
 def _charts(numbers: Numbers) -> Iterator[dict[str, str]]:
     """Each chart with its caption; none for what the run has no numbers of."""
-    if any(row["yield_rate"] is not None for row in numbers["rounds"]):
-        yield {"title": "Yield by round", "note": "", "svg": yield_chart(numbers["rounds"])}
+    for name, title, note in (
+        ("yield_rate", "Yield by round", ""),
+        ("new_ground_rate", "New ground by round", _NEW_GROUND),
+    ):
+        if any(row[name] is not None for row in numbers["rounds"]):
+            yield {"title": title, "note": note, "svg": round_chart(numbers["rounds"], name, title)}
     words = numbers["words"]
     if words["summary"]["accepted"]:
         yield {

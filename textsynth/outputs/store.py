@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -17,6 +19,7 @@ from textsynth.records import Completion, Record, Request, Verdict, content_hash
 VERSION = 1
 State = Literal["accepted", "rejected", "surplus"]
 T = TypeVar("T")
+_AT_ONCE = 500  # rows that are read together
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _TABLES = """
@@ -32,7 +35,7 @@ CREATE TABLE completions (
 CREATE TABLE features (key TEXT PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE rounds (
   round INTEGER PRIMARY KEY, first INTEGER NOT NULL, planned INTEGER NOT NULL,
-  requests INTEGER, accepted INTEGER, closed INTEGER NOT NULL DEFAULT 0);
+  requests INTEGER, accepted INTEGER, closed INTEGER NOT NULL DEFAULT 0, aim TEXT, gave TEXT);
 CREATE TABLE records (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, round INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT,
   attributes TEXT NOT NULL, fields TEXT, working TEXT NOT NULL, lineage TEXT NOT NULL);
@@ -104,20 +107,9 @@ class Store:
         for record_id, r in requests:
             turns = [[message["role"], key_of(message["content"])] for message in r.messages]
             schema = None if r.schema is None else key_of(_json(r.schema))
-            rows.append(
-                (
-                    r.id,
-                    record_id,
-                    r.round,
-                    r.step,
-                    _json(turns),
-                    schema,
-                    _json(dict(r.sampling)),
-                    r.rng_seed,
-                    _json(list(r.seed_ids)),
-                    _json(dict(r.attributes)),
-                )
-            )
+            sampling, seed_ids, attributes = _json(dict(r.sampling)), _json(list(r.seed_ids)), _json(dict(r.attributes))
+            place = (r.id, record_id, r.round, r.step)
+            rows.append((*place, _json(turns), schema, sampling, r.rng_seed, seed_ids, attributes))
         self._run("INSERT OR IGNORE INTO texts VALUES (?, ?)", [(key, text) for text, key in keys.items()])
         self._run("INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
@@ -135,31 +127,26 @@ class Store:
         )
         return Completion(*row) if row else None
 
-    def open_round(self, round: int, first: int, planned: int) -> None:
-        """Note that a round was planned: its first record's number and its size."""
-        self._run("INSERT OR IGNORE INTO rounds (round, first, planned) VALUES (?, ?, ?)", [(round, first, planned)])
+    def open_round(self, round: int, first: int, planned: int, aim: Mapping[str, Any] | None = None) -> None:
+        """Note that a round was planned: its first record's number, its size, and what it is steered toward."""
+        row = (round, first, planned, None if aim is None else _json(aim))
+        self._run("INSERT OR IGNORE INTO rounds (round, first, planned, aim) VALUES (?, ?, ?, ?)", [row])
 
     def close_round(
-        self, round: int, requests: int, judged: Sequence[tuple[int, Record, State, Sequence[Verdict]]]
+        self,
+        round: int,
+        requests: int,
+        judged: Sequence[tuple[int, Record, State, Sequence[Verdict]]],
+        gave: Mapping[str, Any] | None = None,
     ) -> None:
-        """Keep a round's records and verdicts and mark it done, in one transaction."""
+        """Keep a round's records and verdicts, and what later rounds are steered by, in one transaction; it is done."""
         records, verdicts = [], []
         for number, record, state, given in judged:
             reason = next((v.reason for v in given if not v.accepted), "surplus" if state == "surplus" else None)
             fields = None if record.fields is None else _json(record.fields)
-            records.append(
-                (
-                    number,
-                    record.id,
-                    record.round,
-                    state,
-                    reason,
-                    _json(record.attributes),
-                    fields,
-                    _json(record.working),
-                    _json(record.lineage),
-                )
-            )
+            place = (number, record.id, record.round, state, reason)
+            rest = (_json(record.attributes), fields, _json(record.working), _json(record.lineage))
+            records.append((*place, *rest))
             verdicts += [
                 (record.id, at, v.filter, v.accepted, v.reason, _json(v.scores), v.neighbor_id)
                 for at, v in enumerate(given)
@@ -169,22 +156,33 @@ class Store:
         try:
             self._run("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", records)
             self._run("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", verdicts)
-            done = (requests, accepted, round)
-            self._run("UPDATE rounds SET requests = ?, accepted = ?, closed = 1 WHERE round = ?", [done])
+            done = (requests, accepted, None if gave is None else _json(gave), round)
+            self._run("UPDATE rounds SET requests = ?, accepted = ?, gave = ?, closed = 1 WHERE round = ?", [done])
             self.commit()
         except BaseException:  # Ctrl-C too
             self._db.rollback()
             raise
 
     def rounds(self) -> list[dict[str, Any]]:
-        """All rounds in order: round, first, planned, requests, accepted, closed."""
-        return list(self.rows("SELECT * FROM rounds ORDER BY round"))
+        """All rounds in order: round, first, planned, requests, accepted, closed; aim and gave as steering has them."""
+        return [_decoded(row, "aim", "gave") for row in self.rows("SELECT * FROM rounds ORDER BY round")]
 
     def records(self, state: str | None = None) -> Iterator[dict[str, Any]]:
         """Judged records in order, their JSON columns decoded; all states, or one."""
         where = "WHERE state = ?" if state else ""
         for row in self.rows(f"SELECT * FROM records {where} ORDER BY number", (state,) if state else ()):  # noqa: S608
             yield _decoded(row, "attributes", "fields", "working", "lineage")
+
+    def judged(self, state: str | None = None) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+        """Records as `records` gives them, each with its `verdicts`."""
+        records = self.records(state)
+        while some := list(islice(records, _AT_ONCE)):
+            given: dict[str, list[dict[str, Any]]] = defaultdict(list)
+            marks = ",".join("?" * len(some))
+            query = f"SELECT * FROM verdicts WHERE record_id IN ({marks}) ORDER BY record_id, position"  # noqa: S608
+            for row in self.rows(query, [record["id"] for record in some]):
+                given[row["record_id"]].append(_decoded(row, "scores"))
+            yield from ((record, given[record["id"]]) for record in some)
 
     def verdicts(self, record_id: str) -> list[dict[str, Any]]:
         """What each filter said of a record, in order."""
@@ -221,8 +219,8 @@ class Store:
     def vectors(self, keys: Sequence[str]) -> dict[str, bytes]:
         """Stored features by key; keys without one are left out."""
         found: dict[str, bytes] = {}
-        for at in range(0, len(keys), 500):
-            some = keys[at : at + 500]
+        for at in range(0, len(keys), _AT_ONCE):
+            some = keys[at : at + _AT_ONCE]
             marks = ",".join("?" * len(some))
             rows = self.rows(f"SELECT key, vector FROM features WHERE key IN ({marks})", some)  # noqa: S608
             found |= {row["key"]: row["vector"] for row in rows}
@@ -232,12 +230,18 @@ class Store:
         """Keep features."""
         self._run("INSERT OR IGNORE INTO features VALUES (?, ?)", list(vectors.items()))
 
+    def copy_vectors(self, other: Store) -> None:
+        """Keep all features of another run."""
+        rows = other.rows("SELECT key, vector FROM features")
+        while some := {row["key"]: row["vector"] for row in islice(rows, _AT_ONCE)}:
+            self.add_vectors(some)
+
     def rows(self, query: str, values: Sequence[Any] = ()) -> Iterator[dict[str, Any]]:
         """Rows of a query as dicts."""
         cursor = self._guard(lambda: self._db.execute(query, values))
         names = [column[0] for column in cursor.description]
-        while (row := self._guard(cursor.fetchone)) is not None:
-            yield dict(zip(names, row, strict=True))
+        while some := self._guard(lambda: cursor.fetchmany(_AT_ONCE)):
+            yield from (dict(zip(names, row, strict=True)) for row in some)
 
     def _prepare(self) -> None:
         if self._write:
@@ -280,4 +284,6 @@ def _wrapped(error: sqlite3.Error | OSError, folder: Path) -> StoreError:
 
 
 def _decoded(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    return row | {name: None if row[name] is None else json.loads(row[name]) for name in names}
+    return row | {
+        name: None if row[name] is None else {} if row[name] == "{}" else json.loads(row[name]) for name in names
+    }
