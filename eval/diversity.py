@@ -10,20 +10,24 @@ Usage: python eval/diversity.py run NAME --out DIR     goes on where it stopped;
        python eval/diversity.py score --out DIR        prints JSON for all that were run (--notes N: of fewer notes)
 
 All four use the same seeds, model, sampling and number of examples. Beside them stand real notes that no prompt held
-(the ceiling), the seeds themselves drawn again (a generator that copies), and for the loops what our gates would have
-accepted of them. The Vendi score is exp of the entropy of the eigenvalues of the cosine kernel over n (Friedman and
-Dieng, 2023) with MiniLM; it and every count are of the first 300 accepted, or as many as there are. `clusters` is how
-many of 30 k-means clusters of the real holdout the notes fall into.
+(the ceiling), the seeds themselves drawn again (a generator that copies), and for the loops what the gates of our job
+accept of them. `at_equal_tokens` is of what passes those gates, for as many tokens, of prompts and answers, as that
+of the four took which took least.
+
+The Vendi score is exp of the entropy of the eigenvalues of the cosine kernel over n (Friedman and Dieng, 2023) with
+MiniLM; it and every count are of the first 300 accepted, or as many as there are. `clusters` is how many of 30 k-means
+clusters of the real holdout the notes fall into; `nearest_real` the mean cosine of a note to the closest one there.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import sys
-from collections import Counter
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -34,12 +38,14 @@ from textsynth import run_job
 from textsynth.decide import filter_records
 from textsynth.engines.scripted import ScriptedEngine
 from textsynth.job import Job, job_from
+from textsynth.outputs.store import Store
 from textsynth.prepare import prepare
 from textsynth.records import Request
 from textsynth.similarity.encoder import TextEncoder
 from textsynth.similarity.neighbors import Nearest, kmeans
 from textsynth.yaml12 import load_yaml
 
+Row = Mapping[str, Any]
 JOB = Path(__file__).parent / "jobs" / "steer.yaml"
 NAIVE = {
     "steps": [{"prompt": "./steer_naive.j2", "few_shot": 2, "retry": 0}],
@@ -80,10 +86,6 @@ def ideal_writer(job: Job) -> ScriptedEngine:
     return ScriptedEngine(answer)
 
 
-def rows(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-
-
 class Scale:
     """What all sets are measured with."""
 
@@ -92,8 +94,11 @@ class Scale:
         self.real = self.encoder.encode(list(holdout))
         self.centers = kmeans(self.real, 30, 1)
 
-    def numbers(self, notes: Sequence[str], holdout: bool = False) -> dict[str, Any]:
-        rows = self.encoder.encode(list(notes))
+    def numbers(self, records: Sequence[Row], holdout: bool = False) -> dict[str, Any]:
+        notes = [row["note"] for row in records]
+        if len(notes) < 2:
+            return {"notes": len(notes), "vendi": float(len(notes))}
+        rows = self.encoder.encode(notes)
         kernel = rows @ rows.T
         values = np.linalg.eigvalsh(kernel.astype(np.float64) / len(rows))
         values = values[values > 1e-12]
@@ -110,54 +115,75 @@ class Scale:
         }
 
 
-def generated(name: str, folder: Path, scale: Scale, count: int) -> dict[str, Any]:
-    run = folder / name
-    found = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-    totals, completed = found["totals"], found["completed"]
-    invalid = sum(
-        r["count"] for r in found["reasons"] if r["reason"] in ("invalid_json", "schema_mismatch", "truncated")
+def accepted(run: Path, tokens: float = math.inf) -> tuple[list[Row], float]:
+    """The accepted records of the first requests that these tokens, of prompts and answers, pay for; and the tokens."""
+    query = (
+        "SELECT d.state, d.fields, SUM(c.prompt_tokens + c.completion_tokens) AS spent FROM records d JOIN requests r "
+        "ON r.record_id = d.id JOIN completions c ON c.request_id = r.id GROUP BY d.number ORDER BY d.number"
     )
-    result = scale.numbers([row["note"] for row in rows(run / "accepted.jsonl")][:count]) | {
-        "completed": completed,
-        "accepted_share": found["yield_rate"],
-        "valid_share": round(1 - invalid / completed, 4),
-        "truncated": totals["truncated"],
-        "tokens": totals["prompt_tokens"] + totals["completion_tokens"],
-        "tokens_written": totals["completion_tokens"],
-        "refused": dict(Counter({r["reason"]: r["count"] for r in found["reasons"]})),
+    found, spent = [], 0.0
+    with Store(run, write=False) as store:
+        for row in store.rows(query):
+            if spent + row["spent"] > tokens:
+                break
+            spent += row["spent"]
+            found += [json.loads(row["fields"])] if row["state"] == "accepted" else []
+    return found, spent
+
+
+def gated(found: Sequence[Row]) -> tuple[list[Row], dict[str, int]]:
+    """What the gates of our job accept of these records, and why they refuse the others."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "records.jsonl"
+        source.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
+        result = filter_records(prepare(job_of("plain"), check_only=True), str(source), Path(folder) / "out")
+        kept = (Path(folder) / "out" / "accepted.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in kept], dict(result.counts)
+
+
+def generated(name: str, run: Path, scale: Scale, count: int, tokens: float) -> dict[str, Any]:
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    found, spent = accepted(run)
+    paid, _ = accepted(run, tokens)
+    result: dict[str, Any] = scale.numbers(found[:count]) | {
+        "completed": metrics["completed"],
+        "accepted_share": metrics["yield_rate"],
+        "refused": {r["reason"]: r["count"] for r in metrics["reasons"]},
+        "truncated": metrics["totals"]["truncated"],
+        "tokens": spent,
+        "tokens_written": metrics["totals"]["completion_tokens"],
     }
     if name in ("fixed", "fresh"):
-        out = folder / f"{name}_gated"
-        filter_records(prepare(job_of("plain"), check_only=True), str(run / "accepted.jsonl"), out)
-        kept = [row["note"] for row in rows(out / "accepted.jsonl")]
-        gated = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
-        refused = {r["reason"]: r["count"] for r in gated["reasons"]}
-        result["gated"] = {"of": gated["completed"], "refused": refused} | (
-            scale.numbers(kept) if len(kept) > 1 else {}
-        )
-    return result
+        kept, refused = gated(found)
+        result["gated"] = scale.numbers(kept[:count]) | {"of": len(found), "refused": refused}
+        paid = gated(paid)[0]
+    return result | {"at_equal_tokens": scale.numbers(paid[:count])}
 
 
 def score(folder: Path, count: int) -> dict[str, Any]:
     seeds = prepare(job_of("plain"), check_only=True).seeds
     rng = random.Random(5)
-    holdout = [seed.data["note"] for seed in seeds.holdout]
-    scale = Scale(holdout)
+    scale = Scale([seed.data["note"] for seed in seeds.holdout])
     found: dict[str, Any] = {
-        "real_holdout": scale.numbers(rng.sample(holdout, count), holdout=True),
-        "copies_of_seeds": scale.numbers(rng.choices([seed.data["note"] for seed in seeds.shown], k=count)),
+        "real_holdout": scale.numbers([seed.data for seed in rng.sample(list(seeds.holdout), count)], holdout=True),
+        "copies_of_seeds": scale.numbers([seed.data for seed in rng.choices(seeds.shown, k=count)]),
     }
-    for name in VARIANTS:
-        if (folder / name / "metrics.json").is_file():
-            found[name] = generated(name, folder, scale, count)
-            print(name, found[name], file=sys.stderr, flush=True)
-    if "steered" in found:
-        mine = found["steered"]["vendi"]
-        found["steered_over"] = {
-            n: round(mine / found[n]["vendi"], 3) for n in found if n not in ("steered", "steered_over")
-        }
-        found["clusters_hit"] = round(found["steered"]["clusters"] / 30, 3)
-    return found
+    names = [name for name in VARIANTS if (folder / name / "metrics.json").is_file()]
+    tokens = min(accepted(folder / name)[1] for name in names if not name.startswith("ideal"))
+    for name in names:
+        found[name] = generated(name, folder / name, scale, count, math.inf if name.startswith("ideal") else tokens)
+        print(name, found[name], file=sys.stderr, flush=True)
+    mine = found["steered"]
+    return found | {
+        "equal_tokens": tokens,
+        "vendi_steered_over": {name: round(mine["vendi"] / row["vendi"], 3) for name, row in found.items()},
+        "vendi_steered_over_at_equal_tokens": {
+            name: round(mine["at_equal_tokens"]["vendi"] / found[name]["at_equal_tokens"]["vendi"], 3)
+            for name in names
+            if not name.startswith("ideal")
+        },
+        "clusters_hit": round(mine["clusters"] / 30, 3),
+    }
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.jobs import SEEDS, Noting, lines, tiny_job
-from textsynth import InputError, Job, run_job
+from tests.jobs import SCHEMA, SEEDS, Noting, lines, tiny_job
+from textsynth import InputError, Job, load_job, run_job
 from textsynth.cli import main
 from textsynth.decide import filter_records, planned_request, preview_job
 from textsynth.engines.scripted import ScriptedEngine
@@ -47,6 +47,16 @@ def test_records_made_elsewhere_are_judged_in_their_order(tmp_path: Path) -> Non
     assert (third["source"], third["engine"]) == ("in.jsonl", None)
     page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
     assert "3 of 6 records accepted" in page and "From 6 read (50% yield)" in page
+
+
+def test_long_texts_made_elsewhere_are_not_taken_for_cut_ones(tmp_path: Path) -> None:
+    tiny_job(tmp_path / "job")
+    unbounded = {**SCHEMA, "properties": {**SCHEMA["properties"], "text": {"type": "string"}}}
+    (tmp_path / "job/tiny.json").write_text(json.dumps(unbounded), encoding="utf-8")
+    source = write(tmp_path / "in.jsonl", [{**GOOD[0], "text": "A long text. " * 1000}])
+    job = load_job(tmp_path / "job/job.yaml")
+    assert decided(job, source, tmp_path / "out").accepted == 1
+    assert decided(job, tmp_path / "out", tmp_path / "again").accepted == 1
 
 
 def test_what_was_accepted_is_accepted_again(tmp_path: Path) -> None:

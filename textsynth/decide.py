@@ -47,6 +47,8 @@ def filter_records(prepared: Prepared, source: str, out: Path, on_progress: Show
     prepared = replace(prepared, engine=None)  # nothing is asked of one
     is_run = (Path(source) / "run.db").is_file()
     with Store(Path(source), write=False) if is_run else nullcontext() as old:
+        if old is None or old.get("engine") is None:
+            prepared = replace(prepared, steps=())  # no step's bound has cut what was made elsewhere
         count = _count(source, old)
         if not count:
             raise InputError(f"filter: {source} holds no records. Give a file of records, or a run folder.")

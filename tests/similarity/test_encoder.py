@@ -125,6 +125,7 @@ def test_company_and_order_change_a_row_only_by_rounding(encoder: TextEncoder) -
 
 def tiny(folder: Path, pooling: str, normalized: bool, prompt: str | None = None) -> str:
     """A sentence-transformers model with random weights, as its folder."""
+    import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Normalize, Transformer
     from sentence_transformers.sentence_transformer.modules import Pooling
@@ -135,8 +136,9 @@ def tiny(folder: Path, pooling: str, normalized: bool, prompt: str | None = None
     (folder / "bert" / "vocab.txt").write_text("\n".join([*words, *(f"##{word}" for word in words[5:])]))
     config = BertConfig(
         vocab_size=2 * len(words), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
-        max_position_embeddings=64, initializer_range=0.5,
+        max_position_embeddings=64, initializer_range=0.2,
     )  # fmt: skip
+    torch.manual_seed(5)
     BertModel(config).save_pretrained(folder / "bert")
     transformer = Transformer(str(folder / "bert"), max_seq_length=32)
     modules = [transformer, Pooling(transformer.get_embedding_dimension(), pooling), *[Normalize()] * normalized]
@@ -158,7 +160,7 @@ def test_any_model_gives_the_rows_that_its_library_gives(
     texts = [*TEXTS, *(f"{'word ' * (i % 30)}{i}" for i in range(90))]
     wanted = SentenceTransformer(folder, device="cpu").encode(texts, normalize_embeddings=True)
     rows = TextEncoder(folder).encode(texts)
-    assert (rows * wanted).sum(axis=1).min() > 0.995
+    assert (rows * wanted).sum(axis=1).min() > 0.999
     assert (rows[:6] @ wanted[:6].T).argmax(axis=1).tolist() != [0] * 6  # texts differ, so the line above says much
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -33,18 +35,21 @@ def test_the_emptiest_points_are_those_of_adding_one_after_another(counts: dict[
     kernel = np.maximum(known @ known.T, 0).astype(np.float64) ** 2
     crowding = sum(kernel[i] * n for i, n in counts.items()) / sum(counts.values())
     assert Spread(known).crowding(counts) == pytest.approx(crowding, abs=1e-6)
-    for block in Spread(known).emptiest(crowding, count, 2, 0.25):
+    times = Counter({3: 1, 5: 1})
+    for block in Spread(known).emptiest(crowding, dict(times), count, 2, 0.25):
         assert len(set(block)) == 2
-        for at, found in enumerate(block):
-            assert crowding[found] == pytest.approx(np.delete(crowding, block[:at]).min(), abs=1e-8)
+        for found in block:
+            least = [i for i in range(9) if times[i] == min(times[j] for j in range(9))]
+            assert found in least and crowding[found] == pytest.approx(crowding[least].min(), abs=1e-8)
             crowding = crowding + 0.25 * kernel[found]
+            times[found] += 1
 
 
 def test_points_are_chosen_all_over_before_one_comes_again() -> None:
     clusters = np.repeat(np.eye(6, dtype=np.float32), 4, axis=0)
     spread = Spread(clusters)
-    chosen = spread.emptiest(spread.crowding({}), 6, 2, 1 / 12)
+    chosen = spread.emptiest(spread.crowding({}), {}, 6, 2, 1 / 12)
     assert sorted(i // 4 for block in chosen for i in block) == sorted(2 * list(range(6)))
-    ((one, other),) = spread.emptiest(spread.crowding({0: 5, 4: 5, 8: 5, 12: 5}), 1, 2, 0.1)
+    ((one, other),) = spread.emptiest(spread.crowding({0: 5, 4: 5, 8: 5, 12: 5}), {}, 1, 2, 0.1)
     assert {one // 4, other // 4} == {4, 5}
-    assert sorted(spread.emptiest(spread.crowding({}), 1, 99, 0.1)[0]) == list(range(24))
+    assert sorted(spread.emptiest(spread.crowding({}), {}, 1, 99, 0.1)[0]) == list(range(24))

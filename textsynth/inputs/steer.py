@@ -102,16 +102,19 @@ class Steer:
         answers = self._answers[: _level(planned) + saturated(planned, closed)]
         most = self._job.plan.few_shot_block
         block = max(1, most // _SMALLER) if "examples" in answers else most
-        asked: Counter[int] = Counter()
+        asked, times = Counter[int](), Counter[int]()
         for one in planned:
-            asked.update({self._at[seed_id]: one.block for seeds in one.shown for seed_id in seeds})
+            for seed_id in (seed_id for seeds in one.shown for seed_id in seeds):
+                asked[self._at[seed_id]] += one.block
+                times[self._at[seed_id]] += 1
         landed = Counter[int]()
         for gave in closed:
             landed.update({self._at[seed_id]: count for seed_id, count in gave.near.items()})
         crowding = self._spread.crowding(landed) + self._spread.crowding(asked)
         blocks, count = -(-size // block), min(self._count, len(self._ids))
         weight = block / (sum(asked.values()) + size * count) if count else 0.0
-        shown = [[self._ids[i] for i in points] for points in self._spread.emptiest(crowding, blocks, count, weight)]
+        points = self._spread.emptiest(crowding, times, blocks, count, weight)
+        shown = [[self._ids[i] for i in some] for some in points]
         heat = answers.count("temperature") / _HEATS
         return Aim(first, block, shown, self._weights(closed, "attributes" in answers), answers, heat)
 

@@ -226,10 +226,15 @@ def _lengths(model: Any, texts: Sequence[str]) -> npt.NDArray[np.int64]:
 
 
 def _batches(lengths: npt.NDArray[np.int64], budget: int) -> list[list[int]]:
-    """Texts of like length together, the longest first, at most `budget` tokens a batch with the padding."""
+    """Texts of like length together, the longest first: at most `budget` tokens a batch, and little padding.
+
+    A batch of a quarter of the budget ends before a text that would be padded by more than a twentieth.
+    """
     batches: list[list[int]] = []
     for i in np.argsort(-lengths, kind="stable").tolist():
-        if not batches or (len(batches[-1]) + 1) * lengths[batches[-1][0]] > budget:
+        size, longest = (len(batches[-1]), lengths[batches[-1][0]]) if batches else (0, 0)
+        padded = lengths[i] < 0.95 * longest and size * longest > budget / 4
+        if not size or padded or (size + 1) * longest > budget:
             batches.append([])
         batches[-1].append(i)
     return batches

@@ -43,18 +43,24 @@ class Spread:
         weights = np.array([counts[i] / total for i in where])
         return np.asarray(self._kernel(where) @ weights, np.float64)
 
-    def emptiest(self, crowding: npt.NDArray[np.float64], blocks: int, count: int, weight: float) -> list[list[int]]:
-        """For each block the `count` least crowded points, or all there are; each adds `weight` once it is chosen."""
-        crowded, chosen = crowding.copy(), list[list[int]]()
-        for _ in range(blocks):
-            block: list[int] = []
-            while len(block) < min(count, len(crowded)):
-                free = np.round(crowded, 9)  # so that ties go by index
-                free[block] = np.inf
-                block.append(int(np.argmin(free)))
+    def emptiest(
+        self, crowding: npt.NDArray[np.float64], times: Mapping[int, int], blocks: int, count: int, weight: float
+    ) -> list[list[int]]:
+        """For each block `count` points, or all there are: those chosen least often so far, the least crowded first.
+
+        Args:
+            crowding: of each point [n]; each choice adds `weight` of its own.
+            times: how often a point was chosen before.
+        """
+        crowded, chosen = crowding.copy(), np.zeros(len(crowding), np.int64)
+        chosen[list(times)] = list(times.values())
+        found: list[list[int]] = [[] for _ in range(blocks)]
+        for block in found:
+            for _ in range(min(count, len(chosen))):
+                block.append(int(np.lexsort((np.round(crowded, 9), chosen))[0]))  # rounded: ties go by index
+                chosen[block[-1]] += 1
                 crowded += weight * self._kernel(np.array(block[-1:]))[:, 0]
-            chosen.append(block)
-        return chosen
+        return found
 
     def _kernel(self, where: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         return np.asarray(np.square(np.maximum(self._rows @ self._rows[where].T, 0.0)), np.float64)
