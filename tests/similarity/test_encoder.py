@@ -18,6 +18,7 @@ from textsynth.errors import InputError, MissingExtraError, RunError
 from textsynth.similarity.encoder import (
     StoredEncoder,
     TextEncoder,
+    _batches,
     encode_windows,
     fast_dtype,
     text_rows,
@@ -121,6 +122,17 @@ def test_company_and_order_change_a_row_only_by_rounding(encoder: TextEncoder) -
     np.testing.assert_array_equal(np.isfinite(together), True)
     for some in (slice(None, None, -1), slice(0, None, 7), slice(5, 6)):
         assert (encoder.encode(texts[some]) * together[some]).sum(axis=1).min() > 0.999
+
+
+@given(st.lists(st.integers(0, 300), max_size=60))
+def test_batches_hold_every_text_once_within_the_budget_and_hardly_padded(lengths: list[int]) -> None:
+    batches = _batches(np.array(lengths, np.int64), 256)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    for batch in batches:
+        longest = max(lengths[i] for i in batch)
+        assert len(batch) == 1 or len(batch) * longest <= 256
+        small = 256 // 4 // max(longest, 1) + 1
+        assert all(lengths[i] >= 0.95 * longest for i in batch[small:])
 
 
 def tiny(folder: Path, pooling: str, normalized: bool, prompt: str | None = None) -> str:
