@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textsynth.similarity.spread import Spread
@@ -29,6 +29,7 @@ def test_the_usual_similarity_is_the_median_to_the_closest_other_point() -> None
     assert Spread(known[:1]).usual() == 1.0
 
 
+@settings(deadline=None)  # the first one loads faiss
 @given(st.dictionaries(st.integers(0, 8), st.floats(0.5, 9), min_size=1), st.integers(1, 6))
 def test_the_emptiest_points_are_those_of_adding_one_after_another(counts: dict[int, float], count: int) -> None:
     known = points(9)
