@@ -92,7 +92,7 @@ def _kept_hashes(out: Path) -> Mapping[str, Any] | None:
         with Store(out, write=False) as old:
             kept: Mapping[str, Any] | None = old.get("hashes")
             return kept
-    except InputError:  # an empty run.db, or one of a newer version, which opening it for writing refuses too
+    except InputError:  # an empty run.db, or one of another version, which opening it for writing refuses too
         return None
 
 

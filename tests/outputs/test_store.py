@@ -209,10 +209,11 @@ def test_an_empty_database_can_be_started_but_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [True, False])
-def test_a_newer_version_is_refused(tmp_path: Path, write: bool) -> None:
+@pytest.mark.parametrize("other", [VERSION - 1, VERSION + 1])
+def test_another_version_is_refused(tmp_path: Path, write: bool, other: int) -> None:
     with Store(tmp_path) as store:
-        store.put("version", VERSION + 1)
-    with pytest.raises(InputError, match=rf"has version {VERSION + 1}; this textsynth reads up to {VERSION}. Upgrade"):
+        store.put("version", other)
+    with pytest.raises(InputError, match=rf"has version {other}; this textsynth reads {VERSION}. Use the textsynth"):
         Store(tmp_path, write=write)
     assert [path.name for path in tmp_path.iterdir()] == ["run.db"]
 

@@ -16,7 +16,7 @@ from textsynth.errors import InputError, StoreError
 from textsynth.outputs.lock import folder_lock
 from textsynth.records import Completion, Record, Request, Verdict, content_hash
 
-VERSION = 1
+VERSION = 2
 State = Literal["accepted", "rejected", "surplus"]
 T = TypeVar("T")
 _AT_ONCE = 500  # rows that are read together
@@ -52,7 +52,7 @@ class Store:
     Use it as a context manager. Writes are collected and committed by `commit`, or together with `close_round`.
 
     Raises:
-        InputError: the folder is in use, holds something else, or was written by a newer version.
+        InputError: the folder is in use, holds something else, or was written by another version.
         StoreError: the disk is full or the database cannot be read; what was committed is kept.
     """
 
@@ -252,9 +252,10 @@ class Store:
             self._db.executescript(f"BEGIN; {_TABLES}")  # all or nothing, so that one killed here can start again
             self.put("version", VERSION)
             self._db.commit()
-        if (version := self.get("version", 0)) > VERSION:
+        if (version := self.get("version", 0)) != VERSION:
             raise InputError(
-                f"{self.folder}: run.db has version {version}; this textsynth reads up to {VERSION}. Upgrade."
+                f"{self.folder}: run.db has version {version}; this textsynth reads {VERSION}. "
+                "Use the textsynth that wrote it, or a new folder."
             )
 
     def _run(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
