@@ -218,9 +218,14 @@ import json, psutil
 from tests.engines import contract
 from textsynth.engines.vllm import VLLMEngine
 
+def lives(child):
+    try:
+        return "resource_tracker" not in " ".join(child.cmdline())
+    except psutil.NoSuchProcess:  # it has just ended; a zombie too
+        return False
+
 def children():
-    found = psutil.Process().children(recursive=True)
-    return sum("resource_tracker" not in " ".join(child.cmdline()) for child in found)
+    return sum(map(lives, psutil.Process().children(recursive=True)))
 
 if __name__ == "__main__":
     engine = VLLMEngine("smollm2-135m", OPTIONS)
