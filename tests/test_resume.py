@@ -257,11 +257,14 @@ def test_an_interrupt_while_a_round_is_kept_leaves_all_of_it_or_nothing(
 
 
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path: Path) -> None:
-    options = {"delay": 0.2, "width": 1}
+    options = {"delay": 0.1, "width": 1}
     tiny_job(tmp_path / "a", engine={"type": "scripted", "options": options})
     command = [sys.executable, "-m", "textsynth.cli", "run", str(tmp_path / "a/job.yaml"), "--out"]
     run = tmp_path / "a/run"
-    process = subprocess.Popen([*command, run], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, run], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what a shell starts with & ignores it
+    )  # fmt: skip
     while len(committed(run)) < 3 and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
