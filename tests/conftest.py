@@ -47,3 +47,11 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect_locally)
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """A `tests.shell.Shell`, imported once the environment above is set."""
+    from tests.shell import Shell
+
+    return Shell(monkeypatch, capsys)

@@ -6,42 +6,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from tests.jobs import SEEDS, lines, tiny_job
-from textsynth import __version__, cli
+from tests.shell import Shell
+from textsynth import __version__
 
 COMMANDS = ("init", "check", "preview", "run", "filter", "report", "export", "show", "models")
 SEED_TEXTS = [seed["text"] for seed in SEEDS]
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-class Shell:
-    """Runs commands as a shell would, in this process."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def __call__(self, *arguments: object) -> Said:
-        self._monkeypatch.setattr(sys, "argv", ["textsynth", *map(str, arguments)])
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = self._capsys.readouterr()
-        assert "Traceback" not in err
-        return Said(int(ended.value.code or 0), out, err)
-
-
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")

@@ -9,20 +9,20 @@ import csv
 import html
 import json
 import re
-import sys
 import time
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from tests.hostile import CORPUS, HARMLESS, TEXTS, WHOLE, WRITTEN
 from tests.jobs import TOPICS, lines, tiny_job
-from textsynth import cli, load_job, run_job
+from tests.shell import Shell
+from textsynth import load_job, run_job
 from textsynth.engines.scripted import ScriptedEngine
 from textsynth.errors import InputError
 from textsynth.inputs import starter
@@ -192,33 +192,6 @@ def test_init_writes_a_job_that_loads_whatever_the_seeds_and_columns_are(shell: 
 
 
 # a whole run
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-class Shell:
-    """Runs commands as a shell would, in this process."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def __call__(self, *arguments: object) -> Said:
-        self._monkeypatch.setattr(sys, "argv", ["textsynth", *map(str, arguments)])
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = self._capsys.readouterr()
-        assert "Traceback" not in err
-        return Said(int(ended.value.code or 0), out, err)
-
-
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(monkeypatch, capsys)
 
 
 def unseen(said: str) -> None:

@@ -35,7 +35,6 @@ class Round:
     first: int
     drafts: list[Draft]
     requests: int = 0
-    aim: Aim | None = None
     open: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,7 +56,7 @@ class Writer:
         """The round with this number: records `first` to `first + size - 1`, steered by `aim`."""
         records = (self._prepared.planner.record(first + at, number, aim) for at in range(size))
         drafts = [Draft(record, done=not self._prepared.steps, aim=aim) for record in records]
-        return Round(number, first, drafts, aim=aim)
+        return Round(number, first, drafts)
 
     def request(self, draft: Draft, before: Sequence[Message] = ()) -> Request:
         """The next request of a draft; `before` are the turns of a failed attempt, to go on from."""
