@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from textsynth import cli_folders
 from textsynth.errors import InputError, TextsynthError
 from textsynth.terminal import bar, numbers, pretty, progress, say, visible
 
@@ -28,7 +29,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="A job file (YAML).", show_default=False)]
-RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.", show_default=False)]
 Out = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="The run folder; one of the same job goes on.", show_default=False)
 ]
@@ -180,63 +180,8 @@ def filter_command(
     _end(result, of=result.accepted + sum(result.counts.values()))
 
 
-@app.command()
-def report(folder: RunFolder) -> None:
-    """Write report.html and metrics.json again, from a finished or unfinished run."""
-    from textsynth.outputs.report import write_report
-    from textsynth.outputs.store import Store
-
-    with Store(folder, write=False) as store:
-        print(write_report(store, folder))
-
-
-@app.command()
-def export(
-    folder: RunFolder,
-    format: Annotated[str, typer.Option("--format", metavar="F", help="jsonl, csv, parquet or dataset.")] = "jsonl",
-    out: Annotated[
-        Path, typer.Option("--out", metavar="PATH", help="A new file or folder.", show_default=False)
-    ] = Path(),
-    force: Annotated[bool, typer.Option(help="Write over what is there.")] = False,
-) -> None:
-    """Export the accepted records of a run."""
-    from textsynth.outputs.export import export as export_run
-    from textsynth.outputs.store import Store
-
-    if out == Path():
-        raise InputError("export: --out is missing. Give a new file or folder.")
-    with Store(folder, write=False) as store:
-        made = export_run(store, format, out, force=force)
-    if made.json_columns:
-        say(f"written as JSON text, since their values are nested or mixed: {', '.join(made.json_columns)}")
-    print(out)
-
-
-@app.command()
-def show(
-    folder: RunFolder,
-    record_id: Annotated[
-        str, typer.Argument(metavar="ID", help="A record's id, such as r0000012.", show_default=False)
-    ],
-    with_seeds: Annotated[bool, typer.Option("--with-seeds", help="Show the seeds' text in prompts.")] = False,
-) -> None:
-    """Show one record's whole life: prompt, answers, verdicts. Seeds are masked."""
-    from textsynth.outputs.show import life_of
-    from textsynth.outputs.store import Store
-
-    with Store(folder, write=False) as store:
-        print(visible(life_of(store, record_id, with_seeds)))
-
-
-@app.command()
-def models() -> None:
-    """List the embedded models: name, size, license, where from, whether fetched."""
-    from textsynth.models import EMBEDDED, is_fetched
-
-    for model in EMBEDDED.values():
-        state = "fetched" if is_fetched(model.name) else "not fetched"
-        wheel = f"{model.wheel}=={model.version}"
-        print(f"{model.name}\t{model.size_mb} MB\t{model.license}\t{wheel}\t{state}\n    {model.description}")
+for command in (cli_folders.report, cli_folders.export, cli_folders.show, cli_folders.models):
+    app.command()(command)
 
 
 def _prepare(path: Path, fetch: bool = False, writes: bool = True) -> Prepared:
