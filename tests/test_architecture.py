@@ -35,7 +35,7 @@ LAYERS = (
     {"job", "similarity"},
     {"models"},
     {"convert", "wheels"},
-    {"yaml12"},
+    {"yaml12", "wording"},
     {"errors", "records", "progress"},
 )
 LAYER_OF = {unit: layer for layer, units in enumerate(LAYERS) for unit in units}

@@ -13,10 +13,11 @@ from textsynth.inputs.dialects import root_part
 from textsynth.inputs.schemas import DEFINITIONS, schema_faults
 from textsynth.inputs.seeds import SeedSet
 from textsynth.inputs.tighten import impossible
-from textsynth.job import DiversitySpec, Job, LeakageSpec, RulesSpec, SchemaSpec, nearest
+from textsynth.job import DiversitySpec, Job, LeakageSpec, RulesSpec, SchemaSpec
 from textsynth.models import check_name
 from textsynth.records import text_of
 from textsynth.similarity.encoder import TextEncoder
+from textsynth.wording import nearest
 
 
 def check_names(job: Job, properties: Mapping[str, Any]) -> None:

@@ -6,16 +6,14 @@ the prompts to be judged is checked in `pipeline.prepare`.
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from textsynth.errors import InputError
-from textsynth.records import canonical_json
+from textsynth.wording import faults_of, shown
 from textsynth.yaml12 import load_yaml
 
 Weights = Annotated[dict[str | int | float | bool, Annotated[float, Field(gt=0)]], Field(min_length=1)]
@@ -173,7 +171,8 @@ def load_job(path: str | Path) -> Job:
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file. Give the path of a job file.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the file cannot be read ({_short(error)}). Give a UTF-8 YAML file.") from None
+        why = (getattr(error, "strerror", None) or str(error)).split("\n")[0][:120]
+        raise InputError(f"{path}: the file cannot be read ({why}). Give a UTF-8 YAML file.") from None
     return job_from(load_yaml(text, path.name), path)
 
 
@@ -182,11 +181,11 @@ def job_from(data: Any, path: str | Path = "job.yaml") -> Job:
     path = Path(path)
     if not isinstance(data, dict):
         keys = ", ".join(Job.model_fields)
-        raise InputError(f"{path.name}: the job is {_show(data)}. Use a mapping with the keys {keys}.")
+        raise InputError(f"{path.name}: the job is {shown(data)}. Use a mapping with the keys {keys}.")
     try:
         job = Job.model_validate(data)
     except ValidationError as error:
-        raise InputError([f"{path.name}: {fault}" for fault in _faults([dict(e) for e in error.errors()])]) from None
+        raise InputError([f"{path.name}: {fault}" for fault in faults_of(error, Job)]) from None
     job._path = path
     return job
 
@@ -213,83 +212,3 @@ def builtin_names(kind: str, suffix: str) -> list[str]:
     here = Path(__file__).resolve().parent
     files: Iterable[Path] = (f for folder in (here / kind, here.parent / kind) for f in folder.glob(f"*{suffix}"))
     return sorted({f.name.removesuffix(suffix) for f in files} - {"job"})
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`Did you mean X? ` for a misspelled name, or an empty string."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}? " if close else ""
-
-
-def _show(value: Any) -> str:
-    text = value if isinstance(value, str) else canonical_json(value)
-    return (text if len(text) <= 60 else text[:57] + "...") or "empty"
-
-
-def _short(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).split("\n")[0][:120]
-
-
-def _faults(items: list[dict[str, Any]]) -> list[str]:
-    """One sentence a place. Of a union's branches, those of another type than the value have nothing to say."""
-
-    def of_another_type(item: dict[str, Any]) -> bool:
-        return item["type"] in {"dict_type", "list_type"} and _is_branch(len(item["loc"]) - 1, item["loc"][-1])
-
-    said: dict[str, str] = {}
-    for item in items:
-        union = item["loc"][:-1]
-        if not of_another_type(item):
-            said.setdefault(_model_at(item["loc"])[0], _fault(item))
-        elif all(of_another_type(other) for other in items if other["loc"][: len(union)] == union):
-            said[_model_at(union)[0]] = f"{_model_at(union)[0]} is {_show(item['input'])}. Use a list or a mapping."
-    return list(said.values())
-
-
-def _model_at(loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel] | None]:
-    """The dotted place of a pydantic location, and the model whose key it names."""
-    specs = {get_args(s.model_fields["type"].annotation)[0]: s for s in get_args(get_args(FilterSpec)[0])}
-    parts: dict[str, type[BaseModel]] = {
-        "seeds": SeedsSpec,
-        "fields": FieldSpec,
-        "steps": StepSpec,
-        "plan": PlanSpec,
-        "engine": EngineSpec,
-        "sampling": Sampling,
-    }
-    place, model = "", Job if len(loc) == 1 else parts.get(str(loc[0]))
-    for depth, key in enumerate(loc):
-        if loc[0] == "filters" and depth == 2 and key in specs:
-            model = specs[str(key)]
-        elif isinstance(key, int):
-            place += f"[{key}]"
-        elif not _is_branch(depth, key):
-            place += f".{key}" if place else key
-            model = Sampling if depth and key == "sampling" and depth < len(loc) - 1 else model
-    return place, model
-
-
-def _is_branch(depth: int, key: Any) -> bool:
-    """Whether pydantic put this in a location to name a branch of a union, not a key of the file."""
-    return depth > 1 and ("[" in str(key) or key in {"str", "int", "float", "bool"})
-
-
-def _fault(item: dict[str, Any]) -> str:
-    place, model = _model_at(item["loc"])
-    key = str(item["loc"][-1])
-    known = list(model.model_fields) if model else []
-    if item["type"] == "extra_forbidden":
-        return f"{place} is not a known key. {nearest(key, known)}Known keys here: {', '.join(known)}."
-    if item["type"] == "missing":
-        return f"{place} is missing. It is required."
-    if item["type"].startswith("union_tag"):
-        tags = "schema, rules, leakage, dedup, diversity"
-        tag = item["ctx"].get("tag") if isinstance(item.get("ctx"), dict) else None
-        said = f"has the type {tag}" if tag else "has no type"
-        return f"{place} {said}. {nearest(str(tag or ''), tags.split(', '))}Use one of {tags}."
-    info = model.model_fields.get(key) if model else None
-    hint = f" ({info.description})" if info is not None and info.description else ""
-    rule = re.sub(r" after validation| or (instance of \w+|object to extract fields from)", "", item["msg"])
-    rule = rule.replace("Input should", "It should").replace("dictionary", "mapping")
-    quote = '"' if isinstance(item["input"], str) and item["type"].endswith("_type") else ""
-    return f"{place} is {quote}{_show(item['input'])}{quote}. {rule}{hint}."

@@ -27,11 +27,12 @@ from textsynth.inputs.schemas import load_schema, property_schemas, sub_schema
 from textsynth.inputs.seeds import SeedSet, load_seeds
 from textsynth.inputs.steer import Aim, Steer
 from textsynth.inputs.tighten import tighten
-from textsynth.job import DedupSpec, DiversitySpec, Job, LeakageSpec, RulesSpec, SchemaSpec, StepSpec, nearest
+from textsynth.job import DedupSpec, DiversitySpec, Job, LeakageSpec, RulesSpec, SchemaSpec, StepSpec
 from textsynth.models import EMBEDDED, is_fetched
 from textsynth.records import Record, Seed, text_of
 from textsynth.similarity.encoder import Encoder
 from textsynth.similarity.linkage import units_of
+from textsynth.wording import nearest
 
 _OPENS_MODELS = ("transformers", "vllm")  # engines that run a model in this program
 

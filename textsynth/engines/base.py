@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from textsynth.errors import InputError
-from textsynth.job import EngineSpec, nearest
+from textsynth.job import EngineSpec
 from textsynth.records import Completion, Message, Request
+from textsynth.wording import nearest
 
 
 class Engine(Protocol):

@@ -13,9 +13,9 @@ from textsynth.engines.base import in_words
 from textsynth.engines.local import LocalModel
 from textsynth.engines.vllm_adapter import Runtime, installed_version, option_names, structured_outputs
 from textsynth.errors import EngineError, InputError
-from textsynth.job import nearest
 from textsynth.models import fingerprint
 from textsynth.records import Completion, FinishReason, Request
+from textsynth.wording import nearest
 
 _OURS = {
     "model": "set engine.model instead",

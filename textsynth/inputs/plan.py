@@ -15,8 +15,9 @@ from textsynth.inputs.dialects import first_error, validator
 from textsynth.inputs.infer import is_free_text
 from textsynth.inputs.seeds import SeedSet
 from textsynth.inputs.steer import Aim, Gave
-from textsynth.job import Choices, Job, nearest
+from textsynth.job import Choices, Job
 from textsynth.records import Record, Seed, rng_for
+from textsynth.wording import nearest
 
 PRIOR_YIELD = 0.8  # assumed before a round has shown better
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textsynth.errors import InputError
-from textsynth.job import builtin, builtin_names, nearest
+from textsynth.job import builtin, builtin_names
 from textsynth.records import Message, Seed, content_hash
+from textsynth.wording import nearest
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template

@@ -25,7 +25,8 @@ from textsynth.inputs.dialects import (
     root_part,
 )
 from textsynth.inputs.tighten import impossible, plain_parts
-from textsynth.job import builtin, builtin_names, nearest
+from textsynth.job import builtin, builtin_names
+from textsynth.wording import nearest
 
 MOST_FAULTS = 8  # of one kind in one schema
 DEFINITIONS = ("$defs", "definitions")

@@ -11,9 +11,10 @@ from typing import Any
 
 from textsynth.errors import InputError
 from textsynth.inputs.readers import Row, read_rows
-from textsynth.job import Job, SeedsSpec, nearest
+from textsynth.job import Job, SeedsSpec
 from textsynth.records import Seed, content_hash, rng_for, strings_in
 from textsynth.similarity.minhash import clusters_of
+from textsynth.wording import nearest
 
 MAX_BYTES = 1 << 30  # of seed text kept in memory; more needs seeds.limit
 LONGEST_NAME = 40  # characters of a column's name in a message

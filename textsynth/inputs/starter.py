@@ -17,8 +17,9 @@ from textsynth.inputs.columns import is_nested, look_at
 from textsynth.inputs.infer import infer_schema, is_free_text
 from textsynth.inputs.readers import Row, read_rows
 from textsynth.inputs.seeds import SeedSet, load_seeds
-from textsynth.job import SeedsSpec, builtin, job_from, nearest
+from textsynth.job import SeedsSpec, builtin, job_from
 from textsynth.records import rng_for
+from textsynth.wording import nearest
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 SAMPLE_ROWS, SAMPLE_CHARACTERS = 10_000, 1 << 26  # what is looked at, at most

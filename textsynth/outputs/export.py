@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from textsynth.errors import InputError, StoreError
-from textsynth.job import nearest
 from textsynth.outputs.store import Store
 from textsynth.outputs.tables import column_kinds, write_csv, write_dataset, write_parquet
 from textsynth.records import canonical_json, content_hash
+from textsynth.wording import nearest
 
 _LINE_ENDS = re.compile("[\x85\u2028\u2029]")  # to many readers of lines, though not to JSON
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
