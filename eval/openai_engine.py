@@ -33,7 +33,7 @@ PACKAGES = {  # environment: what is installed into it
 OWN = {  # contender: script and arguments, run by this Python
     "aiohttp": ["aiohttp_bare.py"],
     "textsynth": ["textsynth_engine.py"],
-    "textsynth in EngineThread": ["textsynth_engine.py", "thread"],
+    "textsynth in EngineThreads": ["textsynth_engine.py", "thread"],
 }
 PEERS = {  # contender: its environment and script
     "openai client": ("clients", "openai_client.py"),

@@ -27,8 +27,9 @@ LAYERS = (
     {"cli_folders"},
     {"terminal", "decide"},
     {"pipeline"},
-    {"feed", "folder", "rounds"},
+    {"feed", "folder", "ledger", "rounds"},
     {"prepare"},
+    {"steps"},
     {"checks"},
     {"parse", "inputs", "engines", "filters", "outputs"},
     {"metrics"},
@@ -36,7 +37,8 @@ LAYERS = (
     {"models"},
     {"convert", "wheels"},
     {"yaml12", "wording"},
-    {"errors", "records", "progress"},
+    {"progress"},
+    {"errors", "records", "stopping"},
 )
 LAYER_OF = {unit: layer for layer, units in enumerate(LAYERS) for unit in units}
 
@@ -51,7 +53,7 @@ HOMES = {
     "sentence_transformers": ("similarity/encoder.py",),
     "faiss": ("similarity/neighbors.py",),
     "rensa": ("similarity/minhash.py",),
-    "sqlite3": ("outputs/store.py",),
+    "sqlite3": ("outputs/store.py", "outputs/database.py"),
     "typer": ("cli.py", "cli_folders.py"),
     "rich": ("terminal.py",),
 }

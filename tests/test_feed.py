@@ -12,7 +12,7 @@ from tests.jobs import tiny_job
 from textsynth import run_job
 from textsynth.engines.scripted import ScriptedEngine
 from textsynth.errors import EngineError, InputError
-from textsynth.feed import EngineThread
+from textsynth.feed import EngineThreads
 from textsynth.outputs.store import Store
 from textsynth.records import Completion, Request
 
@@ -21,7 +21,7 @@ def request(name: str) -> Request:
     return Request(name, 0, 0, ({"role": "user", "content": "Hello."},), None, {"max_tokens": 5}, 1)
 
 
-def taken(thread: EngineThread, count: int) -> list[str]:
+def taken(thread: EngineThreads, count: int) -> list[str]:
     """The ids of that many completions."""
     found: list[str] = []
     end = time.monotonic() + 10
@@ -50,21 +50,21 @@ class Watching(ScriptedEngine):
 
 
 def test_every_request_is_answered_while_more_are_asked() -> None:
-    with EngineThread(Watching(room=4)) as thread:
+    with EngineThreads([Watching(room=4)]) as thread:
         for number in range(700):  # more than fit into the queues
-            thread.ask(request(f"a{number}"))
+            thread.ask(0, request(f"a{number}"))
         first = taken(thread, 350)
         for number in range(50):
-            thread.ask(request(f"b{number}"))
+            thread.ask(0, request(f"b{number}"))
         rest = taken(thread, 750 - len(first))
     assert sorted(first + rest) == sorted([f"a{n}" for n in range(700)] + [f"b{n}" for n in range(50)])
 
 
 def test_none_is_fed_only_while_something_is_in_flight() -> None:
     engine = Watching(room=4)
-    with EngineThread(engine) as thread:
+    with EngineThreads([engine]) as thread:
         for number in range(20):
-            thread.ask(request(f"a{number}"))
+            thread.ask(0, request(f"a{number}"))
             if number % 3 == 0:
                 taken(thread, 1)
                 time.sleep(0.02)
@@ -78,8 +78,8 @@ def test_what_an_engine_raises_becomes_one_sentence() -> None:
             yield Completion(str(getattr(next(feed), "id", "")), "text", "stop")
             raise ZeroDivisionError("the plug fell out")
 
-    with EngineThread(Broken()) as thread:
-        thread.ask(request("a"))
+    with EngineThreads([Broken()]) as thread:
+        thread.ask(0, request("a"))
         with pytest.raises(EngineError, match=r"^engine Broken: ZeroDivisionError: the plug fell out\. Run again") as e:
             while True:
                 thread.take(timeout=0.1)
@@ -92,7 +92,7 @@ def test_an_error_meant_for_the_user_is_passed_on_as_it_is() -> None:
             raise InputError("engine.model: there is no such model.")
             yield
 
-    with EngineThread(Missing()) as thread, pytest.raises(InputError, match="no such model"):
+    with EngineThreads([Missing()]) as thread, pytest.raises(InputError, match="no such model"):
         thread.take(timeout=5)
 
 
@@ -101,8 +101,8 @@ def test_an_engine_that_ends_early_is_a_fault_and_not_a_wait_without_end() -> No
         def generate(self, feed: Iterator[Request | None]) -> Iterator[Completion]:
             yield Completion(str(getattr(next(feed), "id", "")), "text", "stop")
 
-    with EngineThread(Early()) as thread:
-        thread.ask(request("a"))
+    with EngineThreads([Early()]) as thread:
+        thread.ask(0, request("a"))
         with pytest.raises(EngineError, match="Early: it ended before its feed did"):
             while True:
                 thread.take(timeout=0.1)
@@ -111,9 +111,9 @@ def test_an_engine_that_ends_early_is_a_fault_and_not_a_wait_without_end() -> No
 @pytest.mark.parametrize("asked", [0, 1, 600])
 def test_leaving_stops_an_engine_that_waits_or_works(asked: int) -> None:
     before = threading.active_count()
-    with EngineThread(ScriptedEngine(delay=0.01, width=2)) as thread:
+    with EngineThreads([ScriptedEngine(delay=0.01, width=2)]) as thread:
         for number in range(asked):
-            thread.ask(request(f"a{number}"))
+            thread.ask(0, request(f"a{number}"))
         time.sleep(0.05)
     assert threading.active_count() == before
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from textsynth.errors import Faults, InputError
@@ -51,16 +51,41 @@ def check_encoders(job: Job, encodes: bool = True) -> None:
     faults.raise_any()
 
 
-def check_rules(job: Job) -> None:
-    """Rules are JSON Schemas."""
-    found = [
-        fault
-        for number, spec in enumerate(job.filters)
-        if isinstance(spec, RulesSpec)
-        for fault in schema_faults(spec.rules, f"{job.place}: filters[{number}].rules")
-    ]
+def check_rules(job: Job, properties: Mapping[str, Any]) -> None:
+    """Rules of filters are JSON Schemas over fields that a record or a step has."""
+    faults = Faults()
+    known = [*properties, *(name for step in job.steps for name in step.writes or ())]
+    for number, spec in enumerate(job.filters):
+        if isinstance(spec, RulesSpec):
+            faults.attempt(check_step_rules, spec.rules, known, f"{job.place}: filters[{number}].rules")
+    faults.raise_any()
+
+
+def check_step_rules(rules: Mapping[str, Any] | None, known: Sequence[str], place: str) -> None:
+    """Rules are a JSON Schema, and the fields that they name are known by then."""
+    found = schema_faults(rules, place) if rules is not None else []
+    if not found:
+        found = [
+            f"{place}: no step has written {name} by then, nor is it drawn. {nearest(name, known)}"
+            f"Fields there: {', '.join(known[:20])}."
+            for name in dict.fromkeys(_fields_in(rules or {}))
+            if name not in known
+        ]
     if found:
         raise InputError(found)
+
+
+def _fields_in(rules: Any) -> Iterator[str]:
+    """The fields of the whole record that a schema names, also in its branches."""
+    if not isinstance(rules, Mapping):
+        return
+    for key in ("properties", "required", "dependentRequired", "dependentSchemas"):
+        yield from (name for name in rules.get(key, ()) if isinstance(name, str))
+    for key in ("allOf", "anyOf", "oneOf"):
+        for one in rules.get(key, ()):
+            yield from _fields_in(one)
+    for key in ("not", "if", "then", "else"):
+        yield from _fields_in(rules.get(key))
 
 
 def check_working(own: Mapping[str, Any], schema: Mapping[str, Any], place: str) -> None:

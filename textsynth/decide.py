@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
@@ -17,6 +17,7 @@ from textsynth.folder import begin
 from textsynth.inputs.dialects import validator
 from textsynth.inputs.readers import read_rows
 from textsynth.inputs.tighten import tighten
+from textsynth.ledger import Ledger
 from textsynth.outputs.store import Store
 from textsynth.parse import ParseError, parse_fields
 from textsynth.pipeline import Run, run_prepared
@@ -44,21 +45,22 @@ def filter_records(prepared: Prepared, source: str, out: Path, on_progress: Show
         InputError: the source cannot be read or the folder holds something else.
         MissingExtraError, RunError: a vector is not stored, and the encoder cannot be loaded.
     """
-    prepared = replace(prepared, engine=None)  # nothing is asked of one
+    prepared = replace(prepared, engines=())  # nothing is asked of one
     is_run = (Path(source) / "run.db").is_file()
     with Store(Path(source), write=False) if is_run else nullcontext() as old:
-        if old is None or old.get("engine") is None:
+        if old is None or not old.get("engines"):
             prepared = replace(prepared, steps=())  # no step's bound has cut what was made elsewhere
         count = _count(source, old)
         if not count:
             raise InputError(f"filter: {source} holds no records. Give a file of records, or a run folder.")
         with begin(prepared, out, {"input": _content(source)}) as store:
             if old is not None:
-                store.copy_vectors(old)
-                store.put("engine", old.get("engine"))
+                store.copy_run(old)
+                for key in ("engine", "engines", "step_engines"):
+                    store.put(key, old.get(key))
                 store.put("written_by", old.get("written_by") or old.get("job"))
-            records = _records(prepared, source, old)
-            run = _FilterRun(prepared, store, on_progress or (lambda progress: None), records, count)
+            drafts = (Draft(record) for record in _records(prepared, source, old))
+            run = FilterRun(prepared, store, on_progress or (lambda progress: None), drafts, [count])
             run.go()
             run.keep_evidence()
             return run.end("done")
@@ -80,7 +82,10 @@ def preview_job(prepared: Prepared, count: int, on_progress: Show | None = None)
 def planned_request(prepared: Prepared) -> Request | None:
     """The first request that a run would make; None where no field is written."""
     writer = Writer(prepared)
-    return writer.request(writer.plan(0, 0, 1).drafts[0]) if prepared.steps else None
+    quotas = prepared.planner.quotas
+    first = [int(cell == quotas.index(max(quotas))) for cell in range(len(quotas))]
+    draft = writer.plan(0, prepared.planner.first, first).drafts[0]
+    return writer.requests(draft)[0] if prepared.steps else None
 
 
 def try_engine(prepared: Prepared) -> list[str]:
@@ -116,26 +121,36 @@ def try_engine(prepared: Prepared) -> list[str]:
     ]
 
 
-class _FilterRun(Run):
-    """A run whose rounds come from a file of records instead of a plan."""
+class FilterRun(Run):
+    """A run whose rounds come from records that are there, instead of a plan.
 
-    def __init__(self, prepared: Prepared, store: Store, report: Show, records: Iterator[Record], count: int) -> None:
+    Args:
+        drafts: the records in order, each in its cell.
+        quotas: records of each cell that are accepted at most.
+    """
+
+    def __init__(
+        self, prepared: Prepared, store: Store, report: Show, drafts: Iterator[Draft], quotas: Sequence[int]
+    ) -> None:
         super().__init__(prepared, store, report)
-        self.progress.target = count
-        self._records = records
+        self.ledger = Ledger(quotas)
+        self.progress.target = sum(quotas)
+        self._drafts = drafts
 
     def go(self) -> None:
         """Judge every record; rounds that are closed already are passed over."""
         self._resume()
-        for _ in islice(self._records, sum(r.planned for r in self.results)):
-            pass
         self.open.clear()
-        number = len(self.results)
-        while batch := list(islice(self._records, _ROUND)):
-            first = sum(r.planned for r in self.results)
-            self.store.open_round(number, first, len(batch))
-            drafts = [Draft(replace(record, round=number), done=True) for record in batch]
-            self._close(Round(number, first, drafts))
+        for _ in islice(self._drafts, sum(self.ledger.standing.planned)):
+            pass
+        number = len(self.ledger.standings)
+        while batch := list(islice(self._drafts, _ROUND)):
+            first = sum(self.ledger.standing.planned)
+            counts = [sum(draft.cell == cell for draft in batch) for cell in range(len(self.ledger.quotas))]
+            self.store.open_round(number, first, counts)
+            for draft in batch:
+                draft.record, draft.done = replace(draft.record, round=number), True
+            self._close(Round(number, first, batch))
             number += 1
 
 

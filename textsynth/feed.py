@@ -1,4 +1,4 @@
-"""The engine in a thread of its own, behind two bounded queues, so that nothing the main thread does stalls it."""
+"""Each engine in a thread of its own, behind two bounded queues, so that nothing the main thread does stalls it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from textsynth.engines.base import Engine
 from textsynth.errors import EngineError, TextsynthError
 from textsynth.records import Completion, Request
+from textsynth.stopping import StopNow
 
 _ROOM = 512  # requests and completions that wait between the threads
 _POLL = 0.1  # seconds between looks at whether the run was stopped
@@ -20,44 +21,39 @@ class _Stopped(Exception):
     """Ends the engine's generator when the run stops."""
 
 
-class EngineThread:
-    """Runs one engine. `ask` never blocks; `take` returns completions as they finish.
+class EngineThreads:
+    """Runs each engine in a thread of its own. `ask` never blocks; `take` returns completions as they finish.
 
-    Use it as a context manager: leaving it stops the engine, finished or not.
+    Use it as a context manager: leaving it stops the engines, finished or not.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._backlog: deque[Request] = deque()
-        self._requests: queue.Queue[Request] = queue.Queue(_ROOM)
+    def __init__(self, engines: Sequence[Engine]) -> None:
         self._completions: queue.Queue[Completion | Exception] = queue.Queue(_ROOM)
-        self._stop = threading.Event()
+        self._threads = [_EngineThread(engine, self._completions) for engine in engines]
         self._fault: Exception | None = None  # raised once the completions before it are taken
-        self._in_flight = 0  # handed out and not yet completed; only the engine's thread touches it
-        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
-    def __enter__(self) -> EngineThread:
-        self._thread.start()
+    def __enter__(self) -> EngineThreads:
+        for thread in self._threads:
+            thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        if cancel := getattr(self._engine, "cancel", None):  # one that may wait long for a completion has it
-            cancel()
-        while self._thread.is_alive():
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for thread in self._threads:
+            thread.stop()
+        while kind is not StopNow and any(thread.alive for thread in self._threads):
             self._drain()
-            self._thread.join(_POLL)
+            for thread in self._threads:
+                thread.join(_POLL / len(self._threads))
 
-    def ask(self, request: Request) -> None:
-        """Queue a request."""
-        self._backlog.append(request)
-        self._hand_over()
+    def ask(self, engine: int, request: Request) -> None:
+        """Queue a request for an engine."""
+        self._threads[engine].ask(request)
 
     def take(self, timeout: float) -> list[Completion]:
         """The completions there are, waiting up to `timeout` seconds for the first.
 
         Raises:
-            TextsynthError: the engine failed.
+            TextsynthError: an engine failed.
         """
         self._hand_over()
         found: list[Completion] = []
@@ -73,21 +69,65 @@ class EngineThread:
             raise self._fault
         return found
 
+    def finish_in_flight(self) -> None:
+        """Hand over nothing more; what the engines work on is still to be taken."""
+        for thread in self._threads:
+            thread.finish_in_flight()
+
+    @property
+    def finished(self) -> bool:
+        """Whether, after `finish_in_flight`, nothing is left to be taken."""
+        return not any(thread.alive for thread in self._threads) and self._completions.empty()
+
     def _hand_over(self) -> None:
+        for thread in self._threads:
+            thread.hand_over()
+
+    def _drain(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._completions.get_nowait()
+
+
+class _EngineThread:
+    """One engine and the requests that wait for it."""
+
+    def __init__(self, engine: Engine, completions: queue.Queue[Completion | Exception]) -> None:
+        self._engine, self._completions = engine, completions
+        self._backlog: deque[Request] = deque()
+        self._requests: queue.Queue[Request] = queue.Queue(_ROOM)
+        self._stop, self._closing = threading.Event(), threading.Event()
+        self._in_flight = 0  # handed out and not yet completed; only the engine's thread touches it
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self.start, self.join = self._thread.start, self._thread.join
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def ask(self, request: Request) -> None:
+        self._backlog.append(request)
+        self.hand_over()
+
+    def hand_over(self) -> None:
         while self._backlog and not self._requests.full():
             self._requests.put_nowait(self._backlog.popleft())
 
-    def _drain(self) -> None:
-        try:
-            while True:
-                self._completions.get_nowait()
-        except queue.Empty:
-            pass
+    def finish_in_flight(self) -> None:
+        self._closing.set()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if cancel := getattr(self._engine, "cancel", None):  # one that may wait long for a completion has it
+            cancel()
 
     def _feed(self) -> Iterator[Request | None]:
         while True:
-            if self._stop.is_set():
+            if self._stop.is_set() or (self._closing.is_set() and not self._in_flight):
                 raise _Stopped
+            if self._closing.is_set():
+                yield None
+                continue
             try:
                 request = self._requests.get_nowait() if self._in_flight else self._requests.get(timeout=_POLL)
             except queue.Empty:

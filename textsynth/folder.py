@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import os
 import platform
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from textsynth.errors import InputError, StoreError
-from textsynth.job import job_hash_data
+from textsynth.job import RAISABLE, Job, job_from, job_hash_data
 from textsynth.outputs.export import write_run_files
 from textsynth.outputs.report import write_report
 from textsynth.outputs.store import Store
 from textsynth.prepare import Prepared
 from textsynth.records import canonical_json, content_hash
+from textsynth.wording import shown
 
+_TOLD = 6  # differences that a message lists
 _PACKAGES = (
     "textsynth",
     "transformers",
@@ -42,9 +46,11 @@ def begin(prepared: Prepared, out: Path, also: Mapping[str, Any] | None = None) 
         InputError: the folder holds something else, or a run of another job; the message says what differs.
     """
     hashes = {**_hashes(prepared), **(also or {})}
+    raised: list[dict[str, Any]] = []
     if (out / "run.db").is_file():
-        if (kept := _kept_hashes(out)) is not None:
-            _check_same(out, kept, hashes)
+        if (kept := _kept(out)) is not None:
+            _check_same(out, prepared, kept, hashes)
+            raised = _raised(out, kept["job"], prepared)
     elif out.is_dir() and any(path.name != "run.lock" for path in out.iterdir()):
         raise InputError(f"{out}: the folder is not empty and holds no run. Choose a new folder.")
     elif out.exists() and not out.is_dir():
@@ -52,6 +58,7 @@ def begin(prepared: Prepared, out: Path, also: Mapping[str, Any] | None = None) 
     store = Store(out)
     try:
         _note(prepared, store, hashes)
+        store.put("raised", [*store.get("raised", []), *raised])
         _copy_inputs(prepared, out)
     except OSError as error:
         store.close()
@@ -82,35 +89,95 @@ def _hashes(prepared: Prepared) -> dict[str, Any]:
         "seeds": content_hash(seeds),
         "schema": content_hash(dict(prepared.schema)),
         "prompts": {step.prompt.name: step.prompt.hash for step in prepared.steps},
-        "model": dict(prepared.engine.describe())["fingerprint"] if prepared.engine else None,
+        "models": [
+            dict(prepared.engines[step.engine].describe())["fingerprint"] for step in prepared.steps if prepared.engines
+        ],
+        "shard": "/".join(map(str, prepared.planner.shard)),
     }
 
 
-def _kept_hashes(out: Path) -> Mapping[str, Any] | None:
+def _cells(prepared: Prepared) -> list[dict[str, Any]]:
+    """The cells of `plan.match`: how each is told, how while no accepted record has it, and its quota."""
+    targets = prepared.planner.targets
+    return [
+        {"label": targets.label(cell), "masked": targets.label(cell, told=False), "quota": quota}
+        for cell, quota in enumerate(prepared.planner.quotas)
+    ]
+
+
+def _kept(out: Path) -> Mapping[str, Any] | None:
     """What the run in a folder was made from; None where it was killed before it had noted that."""
     try:
         with Store(out, write=False) as old:
-            kept: Mapping[str, Any] | None = old.get("hashes")
-            return kept
+            kept = {"hashes": old.get("hashes"), "job": old.get("job")}
+            return kept if kept["hashes"] else None
     except InputError:  # an empty run.db, or one of another version, which opening it for writing refuses too
         return None
 
 
-def _check_same(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    changed = [f"the job's {key}" for key in new["job"] if old.get("job", {}).get(key) != new["job"][key]]
+def _check_same(out: Path, prepared: Prepared, kept: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Refuse a folder that holds a run of something else; the message says exactly what."""
+    old = kept["hashes"]
+    same_job = all(old["job"].get(key) == new["job"][key] for key in new["job"])
+    changed = [] if same_job else list(_differences(kept["job"], prepared.job))
     names = {
-        "seeds": "the seeds",
-        "schema": "the record schema",
-        "prompts": "a prompt",
-        "model": "the model",
-        "input": "the input",
+        "seeds": "the rows of the seeds changed",
+        "schema": "the text of the record schema changed",
+        "prompts": "the text of a prompt changed",
+        "models": "a model changed",
+        "shard": f"the shard was {old.get('shard')} and is {new.get('shard')}",
+        "input": "the input changed",
+        "merged": "it was merged from other folders",
     }
+    if old.get("job", {}).get("seeds") != new["job"]["seeds"]:
+        names.pop("seeds")  # told already
     changed += [what for key, what in names.items() if old.get(key) != new.get(key)]
     if changed:
+        again = f"textsynth run {prepared.job.path} --out NEW --reuse {out}"
+        more = f"; and {len(changed) - _TOLD} more" if len(changed) > _TOLD else ""
         raise InputError(
-            f"{out}: this folder holds a run of another job ({', '.join(changed)} changed). "
-            "Choose a new folder with --out; only plan.target and plan.max_requests may change."
+            f"{out}: this folder holds another run: {'; '.join(changed[:_TOLD])}{more}. "
+            f"Choose a new folder with --out; to take the answers that still apply: {again}"
         )
+
+
+def _differences(old: Mapping[str, Any], job: Job) -> Iterator[str]:
+    """Each key of a job that is not what it was, with both values."""
+    before, now = (_flat(job_hash_data(one)) for one in (job_from(old), job))
+    for key in [*before, *(key for key in now if key not in before)]:
+        if before.get(key) != now.get(key):
+            yield f"{key} was {shown(before.get(key, 'absent'))} and is {shown(now.get(key, 'absent'))}"
+
+
+def _flat(value: Any, place: str = "") -> dict[str, Any]:
+    """The leaves of nested values by their dotted place."""
+    if isinstance(value, Mapping) and value:
+        parts = {f"{place}.{key}" if place else str(key): part for key, part in value.items()}
+    elif isinstance(value, list) and value:
+        parts = {f"{place}[{at}]": part for at, part in enumerate(value)}
+    else:
+        return {place: value}
+    return {key: leaf for name, part in parts.items() for key, leaf in _flat(part, name).items()}
+
+
+def _raised(out: Path, old: Mapping[str, Any], prepared: Prepared) -> list[dict[str, Any]]:
+    """The target and budgets that are higher than they were.
+
+    Raises:
+        InputError: one is lower.
+    """
+    before, now = old["plan"], prepared.job.plan.model_dump(mode="json")
+    changed = [
+        {"key": f"plan.{key}", "from": before[key], "to": now[key]} for key in RAISABLE if before[key] != now[key]
+    ]
+    for one in changed:
+        default = 4 * now["target"] * prepared.cost.calls if one["key"] == "plan.max_requests" else math.inf
+        if (one["to"] or default) < (one["from"] or default):
+            raise InputError(
+                f"{out}: {one['key']} was {one['from'] or 'not set'} in this run and is {one['to']}. It can only be "
+                "raised; choose a new folder with --out for a smaller run."
+            )
+    return changed
 
 
 def _note(prepared: Prepared, store: Store, hashes: Mapping[str, Any]) -> None:
@@ -122,6 +189,10 @@ def _note(prepared: Prepared, store: Store, hashes: Mapping[str, Any]) -> None:
         "seeds": dict(prepared.seeds.counts),
         "notes": list(prepared.notes),
         "engine": dict(prepared.engine.describe()) if prepared.engine else None,
+        "engines": [dict(engine.describe()) for engine in prepared.engines],
+        "step_engines": [step.engine for step in prepared.steps],
+        "cells": _cells(prepared),
+        "base": os.path.relpath(prepared.job.path.parent.resolve(), store.folder.resolve()),
         "hashes": hashes,
         "versions": _versions(),
         "status": "running",

@@ -17,6 +17,7 @@ from textsynth.wording import faults_of, shown
 from textsynth.yaml12 import load_yaml
 
 Weights = Annotated[dict[str | int | float | bool, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+RAISABLE = ("target", "max_requests", "max_tokens", "max_time")  # keys of `plan` that may be raised in a run
 Choices = Weights | Annotated[list[str | int | float | bool], Field(min_length=1)]
 
 
@@ -57,25 +58,9 @@ class Sampling(Spec):
     )
 
 
-class StepSpec(Spec):
-    prompt: str = Field(description="a built-in prompt, or ./path.j2")
-    few_shot: int = Field(2, ge=0, le=64, description="how many seeds are shown as chat turns")
-    writes: list[str] | dict[str, dict[str, Any] | None] | None = Field(
-        None, description="fields that this step writes; a name with a schema of its own is a working field"
-    )
-    sampling: Sampling | None = Field(None, description="instead of the job's sampling")
-    retry: int = Field(1, ge=0, le=5, description="how often an invalid answer is shown its error and asked again")
-
-
-class PlanSpec(Spec):
-    target: int = Field(ge=1, description="how many accepted records are wanted")
-    max_requests: int | None = Field(None, ge=1, description="most requests in all (default: 4 a record of the target)")
-    round: int = Field(128, ge=1, le=100_000, description="records planned at a time")
-    few_shot_block: int = Field(32, ge=1, description="consecutive records that are shown the same seeds")
-    steer: bool = Field(True, description="with a diversity filter: show seeds that lie where little was accepted")
-    max_temperature: float | None = Field(
-        None, gt=0, le=5, description="how far steering may raise temperatures once little new comes (default: never)"
-    )
+class Price(Spec):
+    prompt: float = Field(0.0, ge=0, description="of a million tokens read, in your currency")
+    completion: float = Field(0.0, ge=0, description="of a million tokens written, in your currency")
 
 
 class EngineSpec(Spec):
@@ -87,6 +72,41 @@ class EngineSpec(Spec):
     api_key_env: str | None = Field(None, description="openai: the environment variable that holds the server's key")
     options: dict[str, Any] = Field(
         {}, description="transformers: dtype, batch, device; vllm: passed on to it; openai: timeout, concurrency, body"
+    )
+    price: Price | None = Field(None, description="what tokens cost; check --estimate and the progress tell the sum")
+
+
+class StepSpec(Spec):
+    prompt: str = Field(description="a built-in prompt, or ./path.j2")
+    few_shot: int = Field(2, ge=0, le=64, description="how many seeds are shown as chat turns")
+    writes: list[str] | dict[str, dict[str, Any] | None] | None = Field(
+        None, description="fields that this step writes; a name with a schema of its own is a working field"
+    )
+    sampling: Sampling | None = Field(None, description="instead of the job's sampling")
+    retry: int = Field(1, ge=0, le=5, description="how often an invalid answer is shown its error and asked again")
+    n: int = Field(1, ge=1, le=64, description="answers asked for; of several, working fields hold the list")
+    rules: dict[str, Any] | None = Field(
+        None, description="a JSON Schema over all fields so far; a record that breaks it goes no further"
+    )
+    engine: EngineSpec | None = Field(None, description="instead of the job's engine")
+    examples: str | Annotated[dict[str, str], Field(min_length=1)] | None = Field(
+        None, description="a file of examples instead of the seeds, or working field: field of the seeds shown as it"
+    )
+
+
+class PlanSpec(Spec):
+    target: int = Field(ge=1, description="how many accepted records are wanted")
+    max_requests: int | None = Field(None, ge=1, description="most requests in all (default: 4 a record of the target)")
+    max_tokens: int | None = Field(None, ge=1, description="most tokens written in all (default: no limit)")
+    max_time: float | None = Field(None, gt=0, description="seconds after which the run stops (default: no limit)")
+    match: Annotated[list[str], Field(min_length=1)] | dict[str, Literal["seeds", "equal"] | Weights] | None = Field(
+        None, description="columns whose cells the accepted records fill in the seeds' shares, or in those given"
+    )
+    round: int = Field(128, ge=1, le=100_000, description="records planned at a time")
+    few_shot_block: int = Field(32, ge=1, description="consecutive records that are shown the same seeds")
+    steer: bool = Field(True, description="with a diversity filter: show seeds that lie where little was accepted")
+    max_temperature: float | None = Field(
+        None, gt=0, le=5, description="how far steering may raise temperatures once little new comes (default: never)"
     )
 
 
@@ -191,10 +211,12 @@ def job_from(data: Any, path: str | Path = "job.yaml") -> Job:
 
 
 def job_hash_data(job: Job) -> dict[str, Any]:
-    """The part of a job that makes it another run when it changes: all but target and budget."""
+    """The part of a job that makes it another run when it changes: all but target, budgets and prices."""
     data = job.model_dump(mode="json")
-    for key in ("target", "max_requests"):
+    for key in RAISABLE:
         data["plan"].pop(key)
+    for engine in (data["engine"], *(step["engine"] for step in data["steps"])):
+        (engine or {}).pop("price", None)
     return data
 
 

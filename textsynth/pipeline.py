@@ -1,4 +1,4 @@
-"""The whole flow, in order: plan rounds -> ask the engine -> parse -> filter in request order -> keep.
+"""The whole flow, in order: plan rounds -> ask the engines -> parse -> filter in request order -> keep.
 
 Round r+1 is planned from the results up to round r-1, so two rounds are in flight and the plan does not depend on
 timing. With an engine that answers a request the same way each time, a run is a pure function of its job and inputs:
@@ -11,25 +11,28 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from textsynth.engines.base import Engine
 from textsynth.errors import EngineError, RunError
-from textsynth.feed import EngineThread
+from textsynth.feed import EngineThreads
 from textsynth.filters.base import Filter, check_methods
 from textsynth.folder import begin, finish
-from textsynth.inputs.plan import RoundResult
-from textsynth.inputs.steer import Aim, Gave, Steer
+from textsynth.inputs.steer import Gave, Steer
 from textsynth.job import Job
-from textsynth.outputs.store import State, Store
+from textsynth.ledger import Ledger, promote, remember
+from textsynth.outputs.reuse import Earlier
+from textsynth.outputs.shortfall import shortfall
+from textsynth.outputs.store import Store
 from textsynth.outputs.verdict import POINTS_TO_SEEDS
 from textsynth.prepare import Prepared, prepare
 from textsynth.progress import Progress, Result
-from textsynth.records import Record, Request, Verdict
-from textsynth.rounds import Draft, Round, Writer, replay
+from textsynth.records import Completion, Request
+from textsynth.rounds import Draft, Round, Writer, judged_round, standing_of
 from textsynth.similarity.encoder import StoredEncoder, TextEncoder
+from textsynth.stopping import Stop, StopNow, listening
 
 COMMIT_SECONDS, COMMIT_COMPLETIONS = 0.5, 64  # a completion is durable this soon
 
@@ -41,6 +44,8 @@ def run_job(
     filters: Sequence[Filter] = (),
     engine: Engine | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    reuse: str | Path | None = None,
+    shard: tuple[int, int] = (1, 1),
 ) -> Result:
     """Run a job into a folder, or go on with a run that stopped there.
 
@@ -48,88 +53,129 @@ def run_job(
         job: what to make, from `load_job`.
         out: the run folder.
         filters: objects with the Filter methods, applied after the job's own.
-        engine: answers instead of the job's engine, such as a ScriptedEngine.
+        engine: answers instead of the job's engines, such as a ScriptedEngine.
+        reuse: an earlier run's folder, whose answers to the same requests are taken instead of asked for.
+        shard: (i, n) makes the i-th of n parts of the job, whose targets add up to the job's.
 
     Raises:
         InputError: faults of the job or of the folder; nothing was written.
         RunError: a fault on the way; what was committed is kept, and the same call goes on.
     """
     check_methods(filters)
-    return run_prepared(prepare(job, filters, engine), Path(out), on_progress)
+    prepared = prepare(job, filters, engine, shard=shard)
+    return run_prepared(prepared, Path(out), on_progress, Path(reuse) if reuse else None)
 
 
-def run_prepared(prepared: Prepared, out: Path, on_progress: Callable[[Progress], None] | None = None) -> Result:
+def run_prepared(
+    prepared: Prepared, out: Path, on_progress: Callable[[Progress], None] | None = None, reuse: Path | None = None
+) -> Result:
     """`run_job` for a job that is already prepared."""
-    with begin(prepared, out) as store:
-        run = Run(prepared, store, on_progress or (lambda progress: None))
+    with contextlib.ExitStack() as opened:
+        earlier = opened.enter_context(Earlier(reuse, out)) if reuse else None
+        store = opened.enter_context(begin(prepared, out))
+        stop = opened.enter_context(listening())
+        run = Run(prepared, store, on_progress or (lambda progress: None), stop, earlier)
         try:
             run.go()
-        except (KeyboardInterrupt, RunError) as stop:
+        except StopNow:
+            raise
+        except (KeyboardInterrupt, RunError) as why:
             with contextlib.suppress(RunError, OSError):  # what stopped the run is what the user must hear
                 run.keep_evidence()
-                finish(store, "failed" if isinstance(stop, RunError) else "interrupted", run.progress.seconds, [])
+                finish(store, "failed" if isinstance(why, RunError) else "interrupted", run.progress.seconds, [])
             raise
         run.keep_evidence()
         return run.end("short" if run.progress.accepted < run.progress.target else "done")
 
 
 class Run:
-    """One sitting of a run. The main thread does everything but the engine's own work."""
+    """One sitting of a run. The main thread does everything but the engines' own work."""
 
-    def __init__(self, prepared: Prepared, store: Store, report: Callable[[Progress], None]) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        store: Store,
+        report: Callable[[Progress], None],
+        stop: Stop | None = None,
+        earlier: Earlier | None = None,
+    ) -> None:
         self.prepared, self.store, self._report = prepared, store, report
+        self._stop, self._earlier = stop or Stop(), earlier
         self.writer = Writer(prepared)
         self._encoders: dict[str, StoredEncoder] = {}
         self.filters = prepared.filters(self._encoder)
         self.steer: Steer | None = None  # of a run that plans its rounds
-        self.aims: list[Aim] = []  # of all planned rounds, where there is steering
-        self.progress = Progress(prepared.job.plan.target)
-        self.results: list[RoundResult] = []  # of closed rounds, in order
-        self.sizes: list[int] = []  # of all planned rounds
+        self.ledger = Ledger(prepared.planner.quotas, prepared.planner.first)
+        self.progress = Progress(prepared.planner.target)
         self.open: list[Round] = []  # in order
         self.asked: dict[str, tuple[Round, Draft, Request]] = {}
         self._started = self._committed = self._reported = time.monotonic()
+        self._before: float = store.get("elapsed", 0.0)
         self._uncommitted = 0
-        self._said = Counter[str](store.get("said") or {})  # by the engine in earlier sittings, and by steering
+        self._said = Counter[str](store.get("said") or {})  # by the engines in earlier sittings, and by steering
 
     def go(self) -> None:
-        """Work until the target is reached, the budget is spent, or nothing more can be asked."""
+        """Work until the target is reached, a budget is spent, or nothing more can be asked."""
         self._tell("remembering")
         self.steer = self.prepared.steer(self._encoder)
         self._resume()
-        if self.prepared.engine is None or not self.prepared.steps:
+        if not self.prepared.engines:
             while self._advance(None):
-                pass
+                if self._stop.asked:
+                    raise KeyboardInterrupt
             return
-        with EngineThread(self.prepared.engine) as thread:
-            self._ask_all(thread, self.open)  # of rounds taken up from the folder
-            while self._advance(thread):
-                for completion in thread.take(timeout=0.2):
-                    if completion.request_id not in self.asked:
-                        raise EngineError(
-                            f"engine: it answered {completion.request_id}, which nobody waits for. "
-                            "Answer each request once."
-                        )
-                    round, draft, request = self.asked.pop(completion.request_id)
-                    self.store.add_completion(completion)
-                    self.progress.tokens += completion.completion_tokens
-                    self._uncommitted += 1
-                    following = self.writer.take(draft, request, completion)
-                    if following is not None:
-                        self._ask(thread, round, draft, following)
-                    round.open -= draft.done
-                self._commit_now_and_then()
-                self._tell("writing")
+        with EngineThreads(self.prepared.engines) as threads:
+            for round in self.open:  # taken up from the folder
+                self._ask_all(threads, round)
+            while self._advance(threads):
+                if self._must_stop():
+                    return self._finish_in_flight(threads)
+                self._take(threads)
+
+    def _must_stop(self) -> bool:
+        spent, limit = self._before + time.monotonic() - self._started, self.prepared.job.plan.max_time
+        self.progress.out_of_time = limit is not None and spent > limit
+        return self._stop.asked or self.progress.out_of_time
+
+    def _finish_in_flight(self, threads: EngineThreads) -> None:
+        """Take what the engines are working on, and ask nothing more."""
+        threads.finish_in_flight()
+        while not threads.finished:
+            self._take(threads, follow=False)
+            self._tell("stopping: finishing what is in flight (once more stops at once)")
+        self.store.commit()
+        if self._stop.asked:
+            raise KeyboardInterrupt
+
+    def _take(self, threads: EngineThreads, follow: bool = True) -> None:
+        """Put the completions there are into their records, and ask what follows from them."""
+        for completion in threads.take(timeout=0.2):
+            if completion.request_id not in self.asked:
+                raise EngineError(
+                    f"engine: it answered {completion.request_id}, which nobody waits for. Answer each request once."
+                )
+            round, draft, request = self.asked.pop(completion.request_id)
+            self.store.add_completion(completion)
+            self.progress.count(completion, self.prepared.price(request.step), time.monotonic() - self._started)
+            round.tokens += completion.completion_tokens
+            self._uncommitted += 1
+            following = self.writer.take(draft, request, completion)
+            if follow:
+                self.store.add_requests(self._ask(threads, round, draft, following))
+            round.open -= draft.done
+        self._commit_now_and_then()
+        self._tell("writing")
 
     def keep_evidence(self) -> None:
-        """Leave the filters' own numbers, and what the engine said, in the store."""
+        """Leave the filters' own numbers, and what the engines said, in the store."""
         self._tell("keeping evidence")
         self.store.put("said", dict(self.progress.said))
         self.store.put("evidence", {f.name: dict(f.evidence()) for f in self.filters})
 
     def end(self, status: str) -> Result:
         """Write the run's files, and say what was missed: the target, or the test of the accepted rows as a set."""
-        missed = self._shortfall() if status == "short" else []
+        self.store.put("given_up", self.ledger.given_up)
+        missed = shortfall(self.store, self.progress, self.ledger.standing.requests) if status == "short" else []
         evidence: dict[str, Any] = self.store.get("evidence")
         if (evidence.get("leakage", {}).get("rows_as_a_set") or {}).get("flagged"):
             missed.append(POINTS_TO_SEEDS)
@@ -137,100 +183,81 @@ class Run:
         p = self.progress
         return Result(self.store.folder, p.target, p.accepted, dict(p.rejected), missed)
 
-    def _shortfall(self) -> list[str]:
-        """Why fewer records were accepted than asked, in words."""
-        p = self.progress
-        reasons = ", ".join(f"{count} {reason}" for reason, count in p.rejected.most_common())
-        budget = sum(r.requests for r in self.results)
-        return [
-            f"{p.accepted} of {p.target} records were accepted, from {p.completed} completed with {budget} requests "
-            f"(refused: {reasons or 'none'}). Raise plan.max_requests and run again to go on."
-        ]
-
     def _resume(self) -> None:
         """Take up the rounds that the folder already holds: closed ones are remembered, open ones planned again."""
-        for row in self.store.rounds():
-            self.sizes.append(row["planned"])
-            aim = Aim(**row["aim"]) if row["aim"] else None
-            self.aims += [aim] if aim else []
-            if row["closed"]:
-                gave = Gave(**row["gave"]) if row["gave"] else Gave()
-                self.results.append(RoundResult(row["planned"], row["requests"], row["accepted"], gave))
-            else:
-                self.open.append(self.writer.plan(row["round"], row["first"], row["planned"], aim))
-        batch: list[Record] = []
-        for row in self.store.records():
-            self.progress.completed += 1
-            if row["state"] == "rejected":
-                self.progress.rejected[row["reason"]] += 1
-                continue
-            self.progress.accepted += row["state"] == "accepted"
-            self.progress.rejected["surplus"] += row["state"] == "surplus"
-            record = Record(row["id"], row["round"], row["attributes"], row["fields"], row["working"], row["lineage"])
-            if batch and batch[0].round != record.round:
-                self._remember(batch)
-                batch = []
-            batch.append(record)
-        self._remember(batch)
-        self.progress.rejected += Counter()  # drops zero counts
-        self.progress.accepted_before = self.progress.accepted
+        open_rows = self.ledger.take_up(self.store.rounds())
+        remember(self.store, self.filters, self.progress)
+        promote(self.store, self.ledger, self.progress)
+        aims = dict(enumerate(self.ledger.aims))
+        self.open = [self.writer.plan(r["round"], r["first"], r["cells"], aims.get(r["round"])) for r in open_rows]
 
-    def _remember(self, records: Sequence[Record]) -> None:
-        if records:
-            for one in self.filters:
-                one.prepare(records)
-                for record in records:
-                    one.remember(record)
-
-    def _advance(self, thread: EngineThread | None) -> bool:
+    def _advance(self, threads: EngineThreads | None) -> bool:
         """Close what is complete, plan what can be planned, ask what is new; False when there is nothing left."""
         while self.open and not self.open[0].open:
             self._close(self.open.pop(0))
-        while len(self.open) < 2 and self._plan(thread):
+        while len(self.open) < 2 and self._plan(threads):
             while self.open and not self.open[0].open:
                 self._close(self.open.pop(0))
         if not self.open:
             self._tell("finishing")
         return bool(self.open)
 
-    def _plan(self, thread: EngineThread | None) -> bool:
+    def _plan(self, threads: EngineThreads | None) -> bool:
         """Open the next round, if its results so far allow one that is not empty or waits for one that is open."""
-        number = len(self.sizes)
-        known = self.results[: max(0, number - 1)]  # never the last round's, whether or not it is done
-        steps = self.prepared.steps
-        calls, worst = max(1, len(steps)), sum(1 + step.spec.retry for step in steps) or 1
-        waiting = self.sizes[-1] if self.sizes else 0
-        size = self.prepared.planner.round_size(known, waiting, calls, worst)
-        if size == 0 and waiting == 0:
+        ledger, planner = self.ledger, self.prepared.planner
+        number, waiting = len(ledger.planned), ledger.waiting
+        counts = planner.next_round(ledger.known, waiting, self.prepared.cost)
+        if not any(counts) and not any(waiting):
             return False
-        first, aim = sum(self.sizes), None
+        first, aim = ledger.next_first, None
         if self.steer is not None:
-            gave = [result.gave for result in known]
-            self._said.update(self.steer.says(number, self.aims, gave))
-            aim = self.steer.aim(first, size, self.aims, gave)
-            self.aims += [aim] if aim else []
-        round = self.writer.plan(number, first, size, aim)
-        self.store.open_round(number, first, size, asdict(aim) if aim else None)
-        self.sizes.append(size)
+            self._said.update(self.steer.says(number, ledger.aims, ledger.known_gave))
+            aim = self.steer.aim(first, sum(counts), ledger.aims, ledger.known_gave)
+        ledger.plan(counts, aim)
+        round = self.writer.plan(number, first, counts, aim)
+        self.store.open_round(number, first, counts, asdict(aim) if aim else None)
         self.open.append(round)
-        if thread is not None:
-            self._ask_all(thread, [round])
+        if threads is not None:
+            self._ask_all(threads, round)
         return True
 
-    def _ask_all(self, thread: EngineThread, rounds: Iterable[Round]) -> None:
-        for round in rounds:
-            missing = list(replay(self.writer, round, self.store.completion))
-            self.store.add_requests((draft.record.id, request) for draft, request in missing)
-            for draft, request in missing:
-                self.asked[request.id] = (round, draft, request)
-                thread.ask(request)
+    def _ask_all(self, threads: EngineThreads, round: Round) -> None:
+        """Ask for all of a round that is not answered yet."""
+        new = []
+        for draft in [draft for draft in round.drafts if not draft.done]:
+            new += self._ask(threads, round, draft, self.writer.requests(draft))
+            round.open -= draft.done
+        self.store.add_requests(new)
         self.store.commit()
 
-    def _ask(self, thread: EngineThread, round: Round, draft: Draft, request: Request) -> None:
-        self.store.add_requests([(draft.record.id, request)])
-        self.asked[request.id] = (round, draft, request)
-        round.requests += 1
-        thread.ask(request)
+    def _ask(
+        self, threads: EngineThreads, round: Round, draft: Draft, requests: Iterable[Request]
+    ) -> list[tuple[str, Request]]:
+        """Ask what no kept completion answers; returns it. What one answers goes on from there."""
+        todo, new = list(requests), []
+        while todo:
+            request = todo.pop(0)
+            round.requests += 1
+            if (kept := self._answered(request)) is not None:
+                round.tokens += kept.completion_tokens
+                todo += self.writer.take(draft, request, kept)
+                continue
+            new.append((draft.record.id, request))
+            self.asked[request.id] = (round, draft, request)
+            threads.ask(self.prepared.steps[request.step].engine, request)
+        return new
+
+    def _answered(self, request: Request) -> Completion | None:
+        """The completion of a request that this run has, or that an earlier one has for the very same request."""
+        kept = self.store.completion(request.id)
+        if kept is None and self._earlier is not None:
+            engine = self.prepared.engines[self.prepared.steps[request.step].engine]
+            kept = self._earlier.answer(request, engine.describe())
+            if kept is not None:
+                self.store.add_requests([(request.id.partition("-")[0], request)])
+                self.store.add_completion(kept)
+                self._said["answers taken from an earlier run"] += 1
+        return kept
 
     def _close(self, round: Round) -> None:
         """Judge a complete round in request order and keep it in one transaction."""
@@ -240,24 +267,13 @@ class Run:
             for one in self.filters:
                 one.prepare(whole)
             self.store.commit()  # vectors are durable before any verdict rests on them
-        judged: list[tuple[int, Record, State, list[Verdict]]] = []
-        for at, draft in enumerate(round.drafts):
-            verdicts = [draft.refused] if draft.refused else judge(self.filters, draft.record)
-            state: State = "accepted" if verdicts[-1].accepted else "rejected"
-            if state == "accepted" and self.progress.accepted >= self.progress.target:
-                state = "surplus"
-            self.progress.accepted += state == "accepted"
-            self.progress.completed += 1
-            if state != "accepted":
-                self.progress.rejected[verdicts[-1].reason or "surplus"] += 1
-            judged.append((round.first + at, draft.record, state, verdicts))
-        requests = round.requests if self.prepared.steps else len(round.drafts)
-        passed = [(record, state != "rejected", verdicts) for _, record, state, verdicts in judged]
-        gave = self.steer.gave(passed) if self.steer else None
-        self.store.close_round(round.number, requests, judged, asdict(gave) if gave else None)
+        judged = judged_round(round, self.filters, self.ledger.room)
+        self.progress.judged(judged)
+        gave = standing_of(round, judged, len(self.ledger.quotas))
+        steering = self.steer.gave([(r, s != "rejected", v) for _, r, _, s, v in judged]) if self.steer else None
+        self.store.close_round(round.number, judged, asdict(gave), asdict(steering) if steering else None)
         self._committed, self._uncommitted = time.monotonic(), 0
-        accepted = sum(state == "accepted" for _, _, state, _ in judged)
-        self.results.append(RoundResult(len(round.drafts), requests, accepted, gave or Gave()))
+        self.ledger.close(gave, steering or Gave())
         self._tell("filtering")
 
     def _encoder(self, name: str) -> StoredEncoder:
@@ -274,25 +290,11 @@ class Run:
 
     def _tell(self, doing: str) -> None:
         now = time.monotonic()
-        self.progress.seconds = now - self._started
-        self.progress.in_flight = len(self.asked)
-        if doing != self.progress.doing or now - self._reported > 0.2:
-            if self.prepared.engine is not None:
-                self.progress.said = self._said + Counter(dict(self.prepared.engine.said))
-            self.progress.doing, self._reported = doing, now
-            self._report(self.progress)
-
-
-def judge(filters: Sequence[Filter], record: Record) -> list[Verdict]:
-    """Each filter's verdict in order, up to the first that refuses; if none does, every filter remembers the record."""
-    verdicts: list[Verdict] = []
-    for one in filters:
-        verdict = one.check(record)
-        if not verdict.accepted and not verdict.reason:
-            verdict = replace(verdict, reason=f"{one.name}_refused")  # a custom filter need not name a reason
-        verdicts.append(verdict)
-        if not verdict.accepted:
-            return verdicts
-    for one in filters:
-        one.remember(record)
-    return verdicts
+        p = self.progress
+        p.seconds, p.in_flight = now - self._started, len(self.asked)
+        if doing != p.doing or now - self._reported > 0.2:
+            p.said = sum((Counter(dict(engine.said)) for engine in self.prepared.engines), self._said.copy())
+            answered = sum(round.requests for round in self.open) - len(self.asked)
+            p.requests_left = self.ledger.expected(self.prepared.cost.calls) - answered
+            p.doing, self._reported = doing, now
+            self._report(p)

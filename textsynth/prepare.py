@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from textsynth.checks import check_encoders, check_filters, check_names, check_rules, check_working, notes_on
+from textsynth.checks import check_encoders, check_filters, check_names, check_rules, notes_on
 from textsynth.engines.base import Engine, build_engine
 from textsynth.errors import Faults
 from textsynth.filters.base import Filter, References
@@ -18,40 +17,20 @@ from textsynth.filters.rules import RulesFilter
 from textsynth.filters.schema import SchemaFilter
 from textsynth.filters.scores import SeedScores
 from textsynth.inputs.bounds import imposed_bounds
-from textsynth.inputs.budget import token_bound
 from textsynth.inputs.dialects import fast_validator, first_error, validator
 from textsynth.inputs.infer import is_free_text
-from textsynth.inputs.plan import Planner, example_pool, plan_for
-from textsynth.inputs.prompts import Prompt, load_prompt
-from textsynth.inputs.schemas import load_schema, property_schemas, sub_schema
+from textsynth.inputs.plan import Cost, Planner, plan_for
+from textsynth.inputs.schemas import load_schema, property_schemas
 from textsynth.inputs.seeds import SeedSet, load_seeds
 from textsynth.inputs.steer import Aim, Steer
-from textsynth.inputs.tighten import tighten
-from textsynth.job import DedupSpec, DiversitySpec, Job, LeakageSpec, RulesSpec, SchemaSpec, StepSpec
+from textsynth.job import DedupSpec, DiversitySpec, Job, LeakageSpec, RulesSpec, SchemaSpec
 from textsynth.models import EMBEDDED, is_fetched
 from textsynth.records import Record, Seed, text_of
 from textsynth.similarity.encoder import Encoder
 from textsynth.similarity.linkage import units_of
-from textsynth.wording import nearest
+from textsynth.steps import Step, build_steps, engine_key
 
 _OPENS_MODELS = ("transformers", "vllm")  # engines that run a model in this program
-
-
-@dataclass(frozen=True)
-class Step:
-    """One prompt of a job, ready to ask.
-
-    `answer` is the schema that its answer must fit as the user wrote it; `decoding` the tightened one.
-    """
-
-    number: int
-    spec: StepSpec
-    prompt: Prompt
-    written: tuple[str, ...]
-    working: tuple[str, ...]
-    answer: Mapping[str, Any]
-    decoding: Mapping[str, Any]
-    sampling: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -64,7 +43,7 @@ class Prepared:
     seeds: SeedSet
     planner: Planner
     steps: Sequence[Step]
-    engine: Engine | None
+    engines: Sequence[Engine] = ()  # each once; a step has the place of its own
     custom: Sequence[Filter] = ()
     notes: Sequence[str] = field(default_factory=list)
 
@@ -84,10 +63,30 @@ class Prepared:
         kept = [n for n in self.properties if self.sources[n] != "copied"]
         return [n for n in kept if not is_free_text([s.data[n] for s in seeds if n in s.data])]
 
+    @property
+    def engine(self) -> Engine | None:
+        """The engine of the first step; None where nothing is asked."""
+        return self.engines[0] if self.engines else None
+
+    @property
+    def cost(self) -> Cost:
+        """What one record takes of the budgets."""
+        calls = sum(step.spec.n for step in self.steps)
+        worst = [step.spec.n * (1 + step.spec.retry) for step in self.steps]
+        tokens = sum(n * int(step.sampling["max_tokens"]) for n, step in zip(worst, self.steps, strict=True))
+        return Cost(max(1, calls), max(1, sum(worst)), tokens)
+
+    def price(self, step: int) -> tuple[float, float]:
+        """What a token read and a token written cost in a step."""
+        spec = self.steps[step].spec.engine or self.job.engine
+        return (spec.price.prompt / 1e6, spec.price.completion / 1e6) if spec.price else (0.0, 0.0)
+
     def examples(self, step: Step, number: int, aim: Aim | None = None) -> tuple[Seed, ...]:
-        """The seeds that a step shows to the record with this number; no seed has what a working field holds."""
-        count = 0 if step.working else step.spec.few_shot
-        return self.planner.examples(number, step.number, step.written, count, aim)
+        """The examples that a step shows to the record with this number."""
+        if aim is not None and aim.shown and step.shows_seeds:
+            wanted = aim.shown[(number - aim.first) // aim.block][: step.spec.few_shot]
+            return tuple(step.pool[seed_id] for seed_id in wanted)
+        return self.planner.examples(number, step.number, step.pool, step.spec.few_shot)
 
     def sampling(self, step: Step, aim: Aim | None = None) -> Mapping[str, Any]:
         """A step's sampling, its temperature raised as far as an aim says; one that judges, or is 0, stays."""
@@ -99,9 +98,9 @@ class Prepared:
     def steer(self, encoder_for: Callable[[str], Encoder]) -> Steer | None:
         """What chooses examples and attributes; None without a diversity filter, or a seed that can be an example."""
         spec = next((spec for spec in self.job.filters if isinstance(spec, DiversitySpec)), None)
-        shown = [step for step in self.steps if not step.working and step.spec.few_shot]
+        shown = [step for step in self.steps if step.shows_seeds]
         text = (spec.on if spec else None) or self.named("written")
-        pool = example_pool(self.seeds, [name for step in shown for name in step.written])
+        pool = [seed for seed in self.seeds.shown if all(seed.id in step.pool for step in shown)]
         pool = [seed for seed in pool if text_of(seed.data, text).strip()]
         return Steer(self.job, pool, text, encoder_for(spec.encoder)) if spec and shown and pool else None
 
@@ -129,7 +128,7 @@ class Prepared:
         text, cap = spec.on or self.named("written"), None
         if spec.cap is not None:
             seeds = [] if spec.per else [text_of(seed.data, text) for seed in self.seeds.shown]
-            cap = Cap(Cap.of(spec.cap, self.job.plan.target), spec.per or (), seeds, self.job.rng_seed)
+            cap = Cap(Cap.of(spec.cap, self.planner.target), spec.per or (), seeds, self.job.rng_seed)
         return DiversityFilter(spec.max_similarity, text, encoder, cap)
 
     def _leakage(self, spec: LeakageSpec, encoder_for: Callable[[str], Encoder]) -> LeakageFilter:
@@ -152,6 +151,7 @@ def prepare(
     check_only: bool = False,
     writes: bool = True,
     encodes: bool = True,
+    shard: tuple[int, int] = (1, 1),
 ) -> Prepared:
     """Load and check everything a job names. Fetches no model.
 
@@ -161,6 +161,7 @@ def prepare(
         check_only: leave out what needs the model's tokenizer.
         writes: the engine will be asked; else none is built.
         encodes: texts will be encoded; else the encoder's package need not be installed.
+        shard: (i, n): the i-th of n parts of the job.
 
     Raises:
         InputError: every fault that was found, one sentence each.
@@ -168,34 +169,45 @@ def prepare(
     faults = Faults()
     schema = faults.attempt(load_schema, job.record_schema, job.path)
     asks = bool(job.steps) and writes
-    built = engine or (faults.attempt(build_engine, job.engine, f"{job.place}: engine") if asks else None)
+    engines = _engines(job, engine, faults) if asks or engine else {}
     faults.attempt(check_encoders, job, encodes)
-    faults.attempt(check_rules, job)
     if schema is None:
         faults.raise_any()
         raise AssertionError("a schema that does not load is a fault")
     properties = property_schemas(schema)
     faults.attempt(check_names, job, properties)
+    faults.attempt(check_rules, job, properties)
     seeds = faults.attempt(_seeds, job, schema, properties)
     if seeds is None:
         faults.raise_any()
         raise AssertionError("seeds that do not load are a fault")
     planner = faults.attempt(plan_for, job, schema, properties, seeds)
-    steps = faults.attempt(_steps, job, schema, properties, seeds)
+    steps = faults.attempt(build_steps, job, schema, properties, seeds, list(engines))
     faults.attempt(check_filters, job, properties, seeds)
     faults.raise_any()
     if planner is None or steps is None:
         raise AssertionError("what does not load is a fault")
-    wanted = [(s.spec.few_shot, len(example_pool(seeds, s.written))) for s in steps if not s.working]
-    notes = notes_on(job, seeds, wanted)
-    ready = engine is not None or job.engine.type not in _OPENS_MODELS or fetched(job.engine.model)
+    notes = notes_on(job, seeds, [(s.spec.few_shot, len(s.pool)) for s in steps if s.pool])
+    ready = engine is not None or all(fetched(one) for one in _local_models(job))
     if asks and not ready and not check_only:
-        notes.append(
-            f"the model {job.engine.model} is not fetched yet: the length of prompts is checked at the first run."
-        )
-    prepared = Prepared(job, schema, properties, seeds, planner, steps, built if steps else None, custom, notes)
+        notes.append("a model is not fetched yet: the length of prompts is checked at the first run.")
+    planner = replace(planner, shard=shard)
+    built = list(engines.values()) if steps else []
+    prepared = Prepared(job, schema, properties, seeds, planner, steps, built, custom, notes)
     _check_prompts(prepared, ask_engine=ready and not check_only)
     return prepared
+
+
+def _engines(job: Job, given: Engine | None, faults: Faults) -> dict[str, Engine]:
+    """Each engine of a job once, by its spec, in the order of the steps; a given one answers for all."""
+    built: dict[str, Engine] = {}
+    for number, step in enumerate(job.steps):
+        place = f"{job.place}: engine" if step.engine is None else f"{job.place}: steps[{number}].engine"
+        spec = step.engine or job.engine
+        if engine_key(spec) not in built:
+            engine = given or faults.attempt(build_engine, spec, place)
+            built |= {engine_key(spec): engine} if engine else {}
+    return dict.fromkeys(built, given) if given else built
 
 
 def models_of(job: Job, writes: bool = True) -> list[str]:
@@ -203,8 +215,13 @@ def models_of(job: Job, writes: bool = True) -> list[str]:
     if not job.steps:
         return []
     encoders = [spec.encoder for spec in job.filters if isinstance(spec, LeakageSpec | DiversitySpec)]
-    engine = [job.engine.model] if writes and job.engine.type in _OPENS_MODELS else []
-    return list(dict.fromkeys([*engine, *encoders]))
+    return list(dict.fromkeys([*(_local_models(job) if writes else ()), *encoders]))
+
+
+def _local_models(job: Job) -> list[str]:
+    """The models that a job's engines run in this program."""
+    specs = [step.engine or job.engine for step in job.steps]
+    return list(dict.fromkeys(spec.model for spec in specs if spec.type in _OPENS_MODELS))
 
 
 def fetched(model: str) -> bool:
@@ -222,79 +239,17 @@ def _seeds(job: Job, schema: Mapping[str, Any], properties: Mapping[str, Mapping
     return load_seeds(job, list(properties), drawn, text)
 
 
-def _steps(
-    job: Job, schema: Mapping[str, Any], properties: Mapping[str, Mapping[str, Any]], seeds: SeedSet
-) -> list[Step]:
-    written = [n for n in properties if n not in job.fields or job.fields[n].source == "written"]
-    known = [n for n in properties if n not in written]
-    left = list(written)
-    faults, steps = Faults(), []
-    for number, spec in enumerate(job.steps):
-        place = f"{job.place}: steps[{number}]"
-        asked = spec.writes if spec.writes is not None else left
-        own = {n: s for n, s in asked.items() if s is not None} if isinstance(asked, dict) else {}
-        names = [n for n in asked if n not in own]
-        for name in [n for n in names if n not in left]:
-            why = (
-                "is written by an earlier step or not written" if name in properties else "is not in the record schema"
-            )
-            faults.found.append(
-                f"{place}.writes: {name} {why}. {nearest(name, left)}Left to write: {', '.join(left) or 'none'}."
-            )
-        clash = [n for n in own if n in properties]
-        faults.found += [
-            f"{place}.writes.{n} has a schema of its own, but it is a field of the record. Give it none." for n in clash
-        ]
-        names = [n for n in names if n in left]
-        left = [n for n in left if n not in names]
-        if names or own:
-            step = faults.attempt(_step, job, number, spec, schema, seeds, tuple(known), tuple(names), own)
-            steps += [step] if step else []
-        else:
-            faults.found.append(f"{place} writes nothing. Remove the step, or name what it writes.")
-        known += [*names, *own]
-    if left:
-        faults.found.append(
-            f"{job.place}: no step writes {', '.join(left)}. Add a step, or set fields.{left[0]}.source."
-        )
-    faults.raise_any()
-    return steps
-
-
-def _step(
-    job: Job,
-    number: int,
-    spec: StepSpec,
-    schema: Mapping[str, Any],
-    seeds: SeedSet,
-    given: tuple[str, ...],
-    names: tuple[str, ...],
-    own: Mapping[str, Mapping[str, Any]],
-) -> Step:
-    place, faults = f"{job.place}: steps[{number}]", Faults()
-    faults.attempt(check_working, own, schema, f"{place}.writes")
-    prompt = faults.attempt(
-        load_prompt, spec.prompt, job.path, f"{place}.prompt", given, (*names, *own), tuple(job.attributes)
-    )
-    faults.raise_any()
-    if prompt is None:
-        raise AssertionError("a prompt that does not load is a fault")
-    answer = sub_schema(schema, names, own)
-    chosen = (spec.sampling or job.sampling).model_dump(exclude_none=True)
-    budget = chosen.get("max_tokens")
-    decoding = tighten(answer, [{n: s.data[n] for n in names if n in s.data} for s in seeds.shown], budget)
-    limit = min(token_bound(decoding)[0], budget or sys.maxsize)
-    return Step(number, spec, prompt, names, tuple(own), answer, decoding, {**chosen, "max_tokens": limit})
-
-
 def _check_prompts(prepared: Prepared, ask_engine: bool) -> None:
     """Render each step for the first record and ask the engine whether it could answer."""
     faults = Faults()
     record: Record = prepared.planner.record(0, 0)
     for step in prepared.steps:
-        fields = {**(record.fields or {}), **{n: "" for n in step.prompt.given if n not in (record.fields or {})}}
+        several = [n for earlier in prepared.steps[: step.number] if earlier.spec.n > 1 for n in earlier.working]
+        unknown = {n: [""] if n in several else "" for n in step.prompt.given if n not in (record.fields or {})}
+        fields = {**(record.fields or {}), **unknown}
         examples = prepared.examples(step, 0)
         messages = faults.attempt(step.prompt.messages, fields, record.attributes, examples)
-        if messages and prepared.engine is not None and ask_engine:
-            faults.attempt(prepared.engine.check, messages, step.decoding, int(step.sampling["max_tokens"]))
+        if messages and prepared.engines and ask_engine:
+            engine = prepared.engines[step.engine]
+            faults.attempt(engine.check, messages, step.decoding, int(step.sampling["max_tokens"]))
     faults.raise_any()

@@ -2,39 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from textsynth.filters.base import Filter, judge
 from textsynth.inputs.dialects import fast_validator, first_error, validator
 from textsynth.inputs.steer import Aim
+from textsynth.inputs.targets import Standing, interleaved
+from textsynth.outputs.store import Judged, State
 from textsynth.parse import ParseError, parse_fields
-from textsynth.prepare import Prepared, Step
+from textsynth.prepare import Prepared
 from textsynth.records import Completion, Message, Record, Request, Verdict, content_hash, rng_for
+from textsynth.steps import Step
 
 _SHOWN = 1500  # characters of an invalid answer that a retry shows
 
 
 @dataclass
 class Draft:
-    """A record on its way: its next step and attempt, and why it ended early, if it did."""
+    """A record on its way: its cell, its next step, the step's answers so far, and why it ended early, if it did."""
 
     record: Record
+    cell: int = 0
     step: int = 0
-    attempt: int = 0
+    answers: dict[int, Answer] = field(default_factory=dict)  # of the present step, by place among its `n`
     refused: Verdict | None = None
     done: bool = False
     aim: Aim | None = None
 
 
 @dataclass
+class Answer:
+    """One of a step's answers: what its attempts left in lineage, and once it is settled, its fields or its fault."""
+
+    attempt: int = 0
+    entries: list[Mapping[str, Any]] = field(default_factory=list)
+    fields: Mapping[str, Any] | None = None
+    fault: str = ""
+    reason: str = ""  # of a fault that ends the record
+    settled: bool = False
+
+
+@dataclass
 class Round:
-    """The records of one round, first to last, and the requests they took."""
+    """The records of one round, first to last, and what they took."""
 
     number: int
     first: int
     drafts: list[Draft]
     requests: int = 0
+    tokens: int = 0
     open: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,20 +69,29 @@ class Writer:
         self._prepared = prepared
         self._checks = [fast_validator(step.answer) for step in prepared.steps]
         self._explains = [validator(step.answer) for step in prepared.steps]
+        self._rules = [validator(step.spec.rules) if step.spec.rules else None for step in prepared.steps]
 
-    def plan(self, number: int, first: int, size: int, aim: Aim | None = None) -> Round:
-        """The round with this number: records `first` to `first + size - 1`, steered by `aim`."""
-        records = (self._prepared.planner.record(first + at, number, aim) for at in range(size))
-        drafts = [Draft(record, done=not self._prepared.steps, aim=aim) for record in records]
-        return Round(number, first, drafts)
+    def plan(self, number: int, first: int, counts: Sequence[int], aim: Aim | None = None) -> Round:
+        """The round with this number: records from `first` on, as many of each cell as `counts` says."""
+        planner, done = self._prepared.planner, not self._prepared.steps
+        cells = enumerate(interleaved(counts), first)
+        drafts = [Draft(planner.record(at, number, aim, cell), cell, done=done, aim=aim) for at, cell in cells]
+        return Round(number, first, drafts, len(drafts) if done else 0)
 
-    def request(self, draft: Draft, before: Sequence[Message] = ()) -> Request:
-        """The next request of a draft; `before` are the turns of a failed attempt, to go on from."""
+    def requests(self, draft: Draft) -> list[Request]:
+        """The requests of a draft's present step; of a step with several answers, all of them at once."""
+        step = self._prepared.steps[draft.step]
+        draft.answers = {place: Answer() for place in range(step.spec.n)}
+        return [self._request(draft, place) for place in draft.answers]
+
+    def _request(self, draft: Draft, place: int, before: Sequence[Message] = ()) -> Request:
+        """A request of a draft; `before` are the turns of a failed attempt, to go on from."""
         step, record = self._prepared.steps[draft.step], draft.record
         shown = self._prepared.examples(step, int(record.id[1:]), draft.aim)
         known = {**(record.fields or {}), **record.working}
         messages = tuple(before) or step.prompt.messages(known, record.attributes, shown)
-        request_id = f"{record.id}-{step.number}-{draft.attempt}"
+        which = f".{place}" if step.spec.n > 1 else ""
+        request_id = f"{record.id}-{step.number}-{draft.answers[place].attempt}{which}"
         rng_seed = rng_for(self._prepared.job.rng_seed, request_id).getrandbits(63)
         return Request(
             request_id,
@@ -78,25 +105,25 @@ class Writer:
             record.attributes,
         )
 
-    def take(self, draft: Draft, request: Request, completion: Completion) -> Request | None:
-        """Put a completion into its draft; returns what to ask next, or None when the draft is done."""
+    def take(self, draft: Draft, request: Request, completion: Completion) -> list[Request]:
+        """Put a completion into its draft; returns what to ask next: a retry, the next step, or nothing for now."""
         step = self._prepared.steps[draft.step]
-        fields, fault = self._read(step, completion)
-        draft.record = replace(draft.record, lineage=_lineage(draft.record, step, request, completion, fault))
-        if fault and completion.finish_reason != "length" and draft.attempt < step.spec.retry:
-            draft.attempt += 1
-            return self.request(draft, (*request.messages, *_retry_turns(completion.text, fault)))
-        if fields is None:
-            reason = "truncated" if completion.finish_reason == "length" else "invalid_json"
-            draft.refused = Verdict("parse", False, reason, {"error": fault})
-            draft.record, draft.done = replace(draft.record, fields=None), True
-            return None
-        self._merge(draft, step, fields)
-        draft.step, draft.attempt = draft.step + 1, 0
-        if fault and step.working:
-            draft.refused = Verdict("parse", False, "schema_mismatch", {"error": fault})
-        draft.done = draft.step == len(self._prepared.steps) or draft.refused is not None
-        return None if draft.done else self.request(draft)
+        place = int(request.id.partition(".")[2] or 0)
+        answer = draft.answers[place]
+        answer.fields, answer.fault = self._read(step, completion)
+        answer.entries.append(_entry(step, request, completion, answer))
+        if answer.fault and completion.finish_reason != "length" and answer.attempt < step.spec.retry:
+            answer.attempt += 1
+            return [self._request(draft, place, (*request.messages, *_retry_turns(completion.text, answer.fault)))]
+        if answer.fields is None:
+            answer.reason = "truncated" if completion.finish_reason == "length" else "invalid_json"
+        elif answer.fault and step.working:
+            answer.reason = "schema_mismatch"
+        answer.settled = True
+        if not all(one.settled for one in draft.answers.values()):
+            return []
+        self._end_step(draft, step)
+        return [] if draft.done else self.requests(draft)
 
     def _read(self, step: Step, completion: Completion) -> tuple[dict[str, Any] | None, str]:
         """The fields of a completion and what is wrong with them; no fields when it does not parse."""
@@ -107,45 +134,76 @@ class Writer:
         valid = self._checks[step.number].is_valid(fields)
         return fields, "" if valid else first_error(self._explains[step.number], fields)
 
+    def _end_step(self, draft: Draft, step: Step) -> None:
+        """Put a step's answers into the record, in their order whenever they came, and decide whether it goes on."""
+        answers = list(draft.answers.values())
+        record, entries = draft.record, [entry for answer in answers for entry in answer.entries]
+        lineage = {**record.lineage, "steps": [*record.lineage.get("steps", []), *entries]}
+        draft.record = replace(record, lineage=lineage)
+        draft.step, draft.answers = draft.step + 1, {}
+        bad = next((answer for answer in answers if answer.reason), None)
+        for answer in answers:
+            if answer.fields is not None:
+                self._merge(draft, step, answer.fields)
+        if bad is not None:
+            draft.refused = Verdict("parse", False, bad.reason, {"error": bad.fault})
+            if bad.fields is None:
+                draft.record = replace(draft.record, fields=None)
+        elif rules := self._rules[step.number]:
+            together = {**(draft.record.fields or {}), **draft.record.working}
+            if not rules.is_valid(together):
+                scores: dict[str, float | str] = {"error": first_error(rules, together), "step": step.number}
+                draft.refused = Verdict("rules", False, "rule_failed", scores)
+        draft.done = draft.step == len(self._prepared.steps) or draft.refused is not None
+
     def _merge(self, draft: Draft, step: Step, fields: Mapping[str, Any]) -> None:
         record = draft.record
-        working = {**record.working, **{n: fields[n] for n in step.working if n in fields}}
+        new = {n: fields[n] for n in step.working if n in fields}
+        if step.spec.n > 1:
+            new = {n: [*record.working.get(n, ()), value] for n, value in new.items()}
         known = {**(record.fields or {}), **{n: v for n, v in fields.items() if n not in step.working}}
         ordered = {n: known[n] for n in self._prepared.properties if n in known}
         extra = {n: v for n, v in known.items() if n not in ordered}
-        draft.record = replace(record, fields={**ordered, **extra}, working=working)
+        draft.record = replace(record, fields={**ordered, **extra}, working={**record.working, **new})
 
 
-def replay(
-    writer: Writer, round: Round, answers: Callable[[str], Completion | None]
-) -> Iterator[tuple[Draft, Request]]:
-    """Bring a round to where its kept completions leave it; yields the requests that are still to be asked."""
-    for draft in [draft for draft in round.drafts if not draft.done]:
-        request: Request | None = writer.request(draft)
-        while request is not None:
-            round.requests += 1
-            kept = answers(request.id)
-            if kept is None:
-                yield draft, request
-                break
-            request = writer.take(draft, request, kept)
-        round.open -= draft.done
+def judged_round(round: Round, filters: Sequence[Filter], room: Sequence[int]) -> list[Judged]:
+    """Judge a complete round in request order; what passes beyond the `room` of its cell is surplus."""
+    judged: list[Judged] = []
+    left = list(room)
+    for number, draft in enumerate(round.drafts, round.first):
+        verdicts = [draft.refused] if draft.refused else judge(filters, draft.record)
+        state: State = "rejected" if not verdicts[-1].accepted else "accepted" if left[draft.cell] > 0 else "surplus"
+        left[draft.cell] -= state == "accepted"
+        judged.append((number, draft.record, draft.cell, state, verdicts))
+    return judged
 
 
-def _lineage(record: Record, step: Step, request: Request, completion: Completion, fault: str) -> Mapping[str, Any]:
-    entry = {
+def standing_of(round: Round, judged: Sequence[Judged], cells: int) -> Standing:
+    """What a judged round gave."""
+    planned, passed, accepted = [0] * cells, [0] * cells, [0] * cells
+    for _, _, cell, state, _ in judged:
+        planned[cell] += 1
+        passed[cell] += state != "rejected"
+        accepted[cell] += state == "accepted"
+    return Standing(tuple(planned), tuple(passed), tuple(accepted), round.requests, round.tokens)
+
+
+def _entry(step: Step, request: Request, completion: Completion, answer: Answer) -> dict[str, Any]:
+    return {
         "step": step.number,
+        "attempt": answer.attempt,
         "request_id": request.id,
         "prompt": step.prompt.name,
         "prompt_hash": step.prompt.hash,
         "messages_hash": content_hash([dict(m) for m in request.messages]),
         "seed_ids": list(request.seed_ids),
+        "sampling": dict(request.sampling),
         "finish_reason": completion.finish_reason,
         "prompt_tokens": completion.prompt_tokens,
         "completion_tokens": completion.completion_tokens,
-        **({"error": fault} if fault else {}),
+        **({"error": answer.fault} if answer.fault else {}),
     }
-    return {**record.lineage, "steps": [*record.lineage.get("steps", []), entry]}
 
 
 def _retry_turns(text: str, fault: str) -> tuple[Message, Message]:

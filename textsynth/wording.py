@@ -39,7 +39,11 @@ def faults_of(error: ValidationError, root: type[BaseModel]) -> list[str]:
         union = item["loc"][:-1]
         if not of_another_type(item):
             said.setdefault(_place(item["loc"], root), _fault(item, root))
-        elif all(of_another_type(other) for other in items if other["loc"][: len(union)] == union):
+        elif all(
+            of_another_type(other) and len(other["loc"]) == len(union) + 1
+            for other in items
+            if other["loc"][: len(union)] == union
+        ):
             place = _place(union, root)
             said[place] = f"{place} is {shown(item['input'])}. Use {_either(items, union)}."
     return list(said.values())

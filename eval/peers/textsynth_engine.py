@@ -1,4 +1,4 @@
-"""textsynth's openai engine; with a fourth argument `thread`, in the EngineThread that a run puts it in."""
+"""textsynth's openai engine; with a fourth argument `thread`, in the EngineThreads that a run puts it in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from common import arguments, chats, measure
 
 from textsynth.engines.base import build_engine
-from textsynth.feed import EngineThread
+from textsynth.feed import EngineThreads
 from textsynth.job import EngineSpec
 from textsynth.records import Request
 
@@ -33,7 +33,7 @@ def alone(count: int) -> list[str]:
 def in_thread(count: int) -> list[str]:
     """What `pipeline.Run.go` does around the engine's one thread: ask, and take what there is."""
     for request in requests(count):
-        thread.ask(request)
+        thread.ask(0, request)
     found: list[str] = []
     while len(found) < count:
         found += [completion.text for completion in thread.take(timeout=0.2)]
@@ -41,7 +41,7 @@ def in_thread(count: int) -> list[str]:
 
 
 if sys.argv[4:] == ["thread"]:
-    with EngineThread(engine) as thread:
+    with EngineThreads([engine]) as thread:
         measure(in_thread, REQUESTS, OPEN)
 else:
     measure(alone, REQUESTS, OPEN)

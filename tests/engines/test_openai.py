@@ -20,7 +20,7 @@ from textsynth.engines.base import build_engine
 from textsynth.engines.openai import OpenAIEngine
 from textsynth.engines.pacing import Again, Pace, Patience, Tries, retry_after
 from textsynth.errors import EngineError, InputError
-from textsynth.feed import EngineThread
+from textsynth.feed import EngineThreads
 from textsynth.inputs.tighten import tighten
 from textsynth.job import EngineSpec
 from textsynth.parse import parse_fields
@@ -490,9 +490,9 @@ def test_a_run_that_stops_does_not_wait_for_a_server_that_hangs() -> None:
 
     reached = threading.Event()
     with ModelServer(always=hangs) as there:
-        with EngineThread(engine_at(there, concurrency=2)) as thread:
+        with EngineThreads([engine_at(there, concurrency=2)]) as thread:
             for number in range(9):
-                thread.ask(contract.request(number, schema=None))
+                thread.ask(0, contract.request(number, schema=None))
             assert reached.wait(5)
         assert not thread._thread.is_alive()
 

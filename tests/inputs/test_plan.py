@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.jobs import SEEDS, tiny_job
 from textsynth.errors import InputError
-from textsynth.inputs.plan import Planner, RoundResult
+from textsynth.inputs.plan import Cost, Planner
+from textsynth.inputs.targets import Standing, nothing
 from textsynth.prepare import prepare
 
 
@@ -33,31 +34,41 @@ def test_a_record_depends_on_its_number_and_the_rng_seed_alone(tmp_path: Path) -
 
 def test_examples_are_the_same_in_a_block_whatever_was_asked_before(tmp_path: Path) -> None:
     one, other = planner(tmp_path / "a"), planner(tmp_path / "b")
-    there = [one.examples(number, 7, ["text"], 3) for number in range(100)]
-    back = [other.examples(number, 7, ["text"], 3) for number in reversed(range(100))][::-1]
+    pool = {seed.id: seed for seed in one.seeds.shown}
+    there = [one.examples(number, 7, pool, 3) for number in range(100)]
+    back = [other.examples(number, 7, pool, 3) for number in reversed(range(100))][::-1]
     assert there == back
     assert all(len({seed.id for seed in shown}) == 3 for shown in there)
     assert len({tuple(seed.id for seed in shown) for shown in there}) > 20  # blocks of 4
 
 
 def test_more_examples_than_seeds_are_all_there_are(tmp_path: Path) -> None:
-    assert len(planner(tmp_path).examples(0, 7, ["text"], 64)) == 18
+    one = planner(tmp_path)
+    assert len(one.examples(0, 7, {seed.id: seed for seed in one.seeds.shown}, 64)) == 18
 
 
-def size(plan: Planner, closed: list[RoundResult], open_records: int = 0, calls: int = 1, worst: int = 1) -> int:
-    return plan.round_size(closed, open_records, calls, worst)
+def closed(*rounds: tuple[int, int, int]) -> Standing:
+    """What rounds gave together: records planned, requests, records accepted."""
+    found = nothing(1)
+    for planned, requests, accepted in rounds:
+        found = found.plus(Standing((planned,), (accepted,), (accepted,), requests))
+    return found
+
+
+def size(plan: Planner, standing: Standing, open_records: int = 0, calls: int = 1, worst: int = 1) -> int:
+    return sum(plan.next_round(standing, [open_records], Cost(calls, worst, 0)))
 
 
 def test_rounds_shrink_to_what_is_needed(tmp_path: Path) -> None:
     plan = planner(tmp_path, plan={"target": 100, "round": 64})
-    assert size(plan, []) == 64
-    assert size(plan, [RoundResult(64, 64, 60)]) == pytest.approx(40 / 0.94, abs=6)
-    assert size(plan, [RoundResult(64, 64, 60), RoundResult(44, 44, 40)]) == 0
+    assert size(plan, closed()) == 64
+    assert size(plan, closed((64, 64, 60))) == pytest.approx(40 / 0.94, abs=6)
+    assert size(plan, closed((64, 64, 60), (44, 44, 40))) == 0
 
 
 def test_a_low_yield_asks_for_more(tmp_path: Path) -> None:
     plan = planner(tmp_path, plan={"target": 100, "round": 1000})
-    good, bad = size(plan, [RoundResult(50, 50, 50)]), size(plan, [RoundResult(50, 50, 5)])
+    good, bad = size(plan, closed((50, 50, 50))), size(plan, closed((50, 50, 5)))
     assert 50 <= good < 70 and bad > 600 / 2
 
 
@@ -81,9 +92,9 @@ def test_no_round_can_pass_the_budget(
 ) -> None:
     plan = planner(tmp_path_factory.mktemp("plan"), plan={"target": 100, "max_requests": budget, "round": 77})
     worst = calls * (1 + retry)
-    closed = [RoundResult(planned, planned * calls, min(planned, accepted)) for planned, accepted in rounds]
-    asked = size(plan, closed, open_records, calls, worst)
-    spent = sum(r.requests for r in closed) + open_records * worst
+    standing = closed(*((planned, planned * calls, min(planned, accepted)) for planned, accepted in rounds))
+    asked = size(plan, standing, open_records, calls, worst)
+    spent = standing.requests + open_records * worst
     assert 0 <= asked <= 77
     assert asked == 0 or spent + asked * worst <= budget
 

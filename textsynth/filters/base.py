@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from textsynth.errors import InputError
@@ -42,6 +42,21 @@ def check_methods(filters: Sequence[Filter]) -> None:
         missing = [n for n in ("name", "prepare", "check", "remember", "evidence") if not hasattr(one, n)]
         if missing:
             raise InputError(f"filters: {type(one).__name__} has no {missing[0]}. Give it the Filter methods.")
+
+
+def judge(filters: Sequence[Filter], record: Record) -> list[Verdict]:
+    """Each filter's verdict in order, up to the first that refuses; if none does, every filter remembers the record."""
+    verdicts: list[Verdict] = []
+    for one in filters:
+        verdict = one.check(record)
+        if not verdict.accepted and not verdict.reason:
+            verdict = replace(verdict, reason=f"{one.name}_refused")  # a custom filter need not name a reason
+        verdicts.append(verdict)
+        if not verdict.accepted:
+            return verdicts
+    for one in filters:
+        one.remember(record)
+    return verdicts
 
 
 @dataclass(frozen=True)

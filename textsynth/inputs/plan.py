@@ -5,7 +5,6 @@ Everything here is a pure function of the job, the seeds and a record's number, 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,25 +13,22 @@ from textsynth.errors import InputError
 from textsynth.inputs.dialects import first_error, validator
 from textsynth.inputs.infer import is_free_text
 from textsynth.inputs.seeds import SeedSet
-from textsynth.inputs.steer import Aim, Gave
+from textsynth.inputs.steer import Aim
+from textsynth.inputs.targets import Standing, Targets, next_counts, targets_for
 from textsynth.job import Choices, Job
 from textsynth.records import Record, Seed, rng_for
 from textsynth.wording import nearest
 
-PRIOR_YIELD = 0.8  # assumed before a round has shown better
+SHARD = 10_000_000  # numbers of records that a shard has for itself
 
 
 @dataclass(frozen=True)
-class RoundResult:
-    """What a closed round gave: records planned, requests made (retries included), records accepted.
+class Cost:
+    """What one record takes: requests when nothing fails, requests and tokens with every retry and every bound."""
 
-    `gave` is what steering goes by.
-    """
-
-    planned: int
-    requests: int
-    accepted: int
-    gave: Gave = Gave()
+    calls: int
+    worst_calls: int
+    worst_tokens: int
 
 
 @dataclass(frozen=True)
@@ -41,31 +37,80 @@ class Planner:
 
     job: Job
     seeds: SeedSet
+    targets: Targets
     groups: tuple[tuple[str, ...], ...]  # of sampled fields drawn from one seed row
     copied: tuple[str, ...]
     _pools: Mapping[tuple[str, ...], Sequence[Seed]] = field(repr=False)
+    shard: tuple[int, int] = (1, 1)  # i of n
     _examples: dict[tuple[int, int], tuple[Seed, ...]] = field(repr=False, default_factory=dict)
+    _cell_pools: dict[tuple[tuple[str, ...], int], Sequence[Seed]] = field(repr=False, default_factory=dict)
 
-    def record(self, number: int, round: int, aim: Aim | None = None) -> Record:
-        """The planned record with this number: its sampled and copied fields, its attributes, no written field."""
+    @property
+    def first(self) -> int:
+        """The number of the first record; each shard has numbers of its own, so no two make the same record."""
+        return (self.shard[0] - 1) * SHARD
+
+    @property
+    def quotas(self) -> tuple[int, ...]:
+        """Accepted records wanted of each cell."""
+        return self.targets.quotas(self.job.plan.target, self.shard)
+
+    @property
+    def target(self) -> int:
+        """Accepted records wanted in all; of a shard, its part."""
+        return sum(self.quotas)
+
+    def record(self, number: int, round: int, aim: Aim | None = None, cell: int = 0) -> Record:
+        """The planned record with this number: sampled and copied fields and attributes that lie in its cell."""
         record_id = f"r{number:07d}"
         rng = rng_for(self.job.rng_seed, record_id)
         fields: dict[str, Any] = {}
         drawn: dict[str, str] = {}
         for group in (*self.groups, self.copied):
             if group:
-                seed = rng.choice(self._pools[group])
+                seed = rng.choice(self._pool(group, cell))
                 fields |= {name: seed.data[name] for name in group if name in seed.data}
                 drawn[",".join(group)] = seed.id
         for name, spec in self.job.fields.items():
             if spec.values is not None:
-                fields[name] = _draw(rng, spec.values)
+                fields[name] = _draw(rng, self._allowed(name, spec.values, cell))
         attributes = {}
         for at, (name, choices) in enumerate(self.job.attributes.items()):
             weights = aim.weights[name] if aim else _weights(choices)
+            allowed = self._allowed(name, dict(zip(choices, weights, strict=True)), cell)
             place = rng_for(self.job.rng_seed, "attributes", name).random() + number * self._stride(at)
-            attributes[name] = _at(list(choices), weights, place % 1.0)
-        return Record(record_id, round, attributes, fields, lineage={"drawn_from": drawn})
+            attributes[name] = _at(list(allowed), list(allowed.values()), place % 1.0)
+        label = self.targets.label(cell)
+        return Record(
+            record_id, round, attributes, fields, lineage={"drawn_from": drawn} | ({"cell": label} if label else {})
+        )
+
+    def _pool(self, group: tuple[str, ...], cell: int) -> Sequence[Seed]:
+        """The seeds that a group of fields can be drawn from in a cell."""
+        if not set(group) & set(self.targets.columns):
+            return self._pools[group]
+        if (group, cell) not in self._cell_pools:
+            self._cell_pools[group, cell] = [s for s in self._pools[group] if self.targets.holds(cell, s.data, group)]
+        return self._cell_pools[group, cell]
+
+    def _allowed(self, name: str, choices: Choices, cell: int) -> dict[Any, float]:
+        """Those of the listed values that lie in a cell, with their weights."""
+        weights = dict(zip(choices, _weights(choices), strict=True))
+        if name not in self.targets.columns:
+            return weights
+        return {value: weight for value, weight in weights.items() if self.targets.holds(cell, {name: value}, [name])}
+
+    def impossible(self) -> list[str]:
+        """A sentence for each cell with a quota that no record can have."""
+        place = f"{self.job.place}: plan.match"
+        return [
+            f"{place}: no seed has {_said(self.targets.label(cell, told=False))} together, and {', '.join(group)} are "
+            "drawn from one row. Draw them in separate groups, or leave a column out of match."
+            for cell, quota in enumerate(self.targets.quotas(self.job.plan.target))
+            if quota
+            for group in (*self.groups, self.copied)
+            if group and not self._pool(group, cell)
+        ][:3]
 
     def _stride(self, attribute: int) -> float:
         """How far each record moves along an attribute's values: any run of records has nearly their exact shares.
@@ -78,43 +123,36 @@ class Planner:
             root = float((1 + root) ** (1 / (len(self.job.attributes) + 1)))
         return float(root ** -(attribute + 1))
 
-    def examples(
-        self, number: int, step: int, written: Sequence[str], count: int, aim: Aim | None = None
-    ) -> tuple[Seed, ...]:
-        """The seeds shown to a record in one step; the same for a whole block of consecutive records.
-
-        An aim names them; else they are drawn at random.
-        """
-        if aim is not None and aim.shown:
-            return tuple(self.seeds.by_id[i] for i in aim.shown[(number - aim.first) // aim.block][:count])
+    def examples(self, number: int, step: int, pool: Mapping[str, Seed], count: int) -> tuple[Seed, ...]:
+        """Those of a step's examples that a record is shown; the same for a whole block of consecutive records."""
         block = number // self.job.plan.few_shot_block
         if (block, step) not in self._examples:
-            pool = example_pool(self.seeds, written)
             rng = rng_for(self.job.rng_seed, "examples", block, step)
-            self._examples[block, step] = tuple(rng.sample(pool, min(count, len(pool))))
+            self._examples[block, step] = tuple(rng.sample(list(pool.values()), min(count, len(pool))))
             self._examples.pop((block - 8, step), None)
         return self._examples[block, step]
 
-    def round_size(self, closed: Sequence[RoundResult], open_records: int, calls: int, worst_calls: int) -> int:
-        """How many records the next round asks for; 0 when the target is in sight or the budget is spent.
+    def next_round(self, standing: Standing, waiting: Sequence[int], cost: Cost) -> tuple[int, ...]:
+        """How many records of each cell the next round asks for; none when all is in sight or a budget is spent.
 
         Args:
-            closed: results of the rounds that are known to this one (up to the round before the last).
-            open_records: records of the round still in flight.
-            calls: requests that one record takes at least; `worst_calls` with every retry.
+            standing: what is known to this round: the results up to the round before the last.
+            waiting: records of each cell in the round still in flight.
+            cost: of one record.
         """
-        plan = self.job.plan
-        accepted = sum(r.accepted for r in closed)
-        planned = sum(r.planned for r in closed)
-        rate = (accepted + 4 * PRIOR_YIELD) / (planned + 4)
-        need = plan.target - accepted - open_records * rate
-        if need <= 0:
-            return 0
-        # one standard deviation more than expected, so that a run seldom ends with a round of one or two
-        size = math.ceil(need / rate + math.sqrt(need * (1 - rate)) / rate)
-        spent = sum(r.requests for r in closed) + open_records * worst_calls
-        budget = plan.max_requests or 4 * plan.target * max(calls, 1)
-        return max(0, min(size, plan.round, (budget - spent) // max(worst_calls, 1)))
+        plan, in_flight = self.job.plan, sum(waiting)
+        most = plan.round
+        requests = self.part(plan.max_requests or 4 * plan.target * cost.calls)
+        most = min(most, (requests - standing.requests - in_flight * cost.worst_calls) // cost.worst_calls)
+        if plan.max_tokens is not None and cost.worst_tokens:
+            spare = self.part(plan.max_tokens) - standing.tokens - in_flight * cost.worst_tokens
+            most = min(most, spare // cost.worst_tokens)
+        return next_counts(self.quotas, standing, waiting, max(0, most))
+
+    def part(self, budget: int) -> int:
+        """This shard's part of a budget."""
+        i, n = self.shard
+        return budget * i // n - budget * (i - 1) // n
 
 
 def plan_for(
@@ -151,7 +189,10 @@ def plan_for(
     empty = [group for group, pool in pools.items() if group and not pool]
     if empty:
         raise InputError([f"{job.place}: no seed has all of {', '.join(g)}. Map their columns." for g in empty])
-    return Planner(job, seeds, groups, copied, pools)
+    planner = Planner(job, seeds, targets_for(job, seeds.shown, properties), groups, copied, pools)
+    if impossible := planner.impossible():
+        raise InputError(impossible)
+    return planner
 
 
 def example_pool(seeds: SeedSet, written: Sequence[str]) -> list[Seed]:
@@ -159,10 +200,12 @@ def example_pool(seeds: SeedSet, written: Sequence[str]) -> list[Seed]:
     return [seed for seed in seeds.shown if all(name in seed.data for name in written)]
 
 
-def _draw(rng: Any, choices: Choices) -> Any:
-    if isinstance(choices, Mapping):
-        return rng.choices(list(choices), weights=list(choices.values()))[0]
-    return rng.choice(choices)
+def _draw(rng: Any, choices: Mapping[Any, float]) -> Any:
+    return rng.choices(list(choices), weights=list(choices.values()))[0]
+
+
+def _said(label: Mapping[str, str]) -> str:
+    return " and ".join(f"{name} {value}" for name, value in label.items())
 
 
 def _weights(choices: Choices) -> list[float]:

@@ -105,12 +105,19 @@ class Prompt:
 
 
 def load_prompt(
-    ref: str, job_path: Path, place: str, given: Sequence[str], written: Sequence[str], attributes: Sequence[str]
+    ref: str,
+    job_path: Path,
+    place: str,
+    given: Sequence[str],
+    written: Sequence[str],
+    attributes: Sequence[str],
+    later: Sequence[str] = (),
 ) -> Prompt:
     """Read a built-in prompt or a .j2 file beside the job.
 
     Raises:
-        InputError: no such prompt, a syntax error, or no block `user`. What a template asks for shows on rendering.
+        InputError: no such prompt, a syntax error, no block `user`, or a field that a later step writes. What else a
+            template asks for shows on rendering.
     """
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -122,6 +129,7 @@ def load_prompt(
     environment.filters["tojson"] = answer_text
     try:
         _check_stands_alone(environment, source, ref)
+        _check_order(environment, source, place, written, later)
         template = environment.from_string(source)
     except jinja2.TemplateSyntaxError as error:
         raise InputError(f"{ref} line {error.lineno}: {error.message}. Mend the template.") from None
@@ -157,6 +165,24 @@ def _check_stands_alone(environment: Environment, source: str, ref: str) -> None
     for node in environment.parse(source).find_all(tags):
         tag = "import" if isinstance(node, nodes.FromImport) else type(node).__name__.lower()
         raise InputError(f"{ref} line {node.lineno}: {tag} reads another file. Write all of it into this template.")
+
+
+def _check_order(
+    environment: Environment, source: str, place: str, written: Sequence[str], later: Sequence[str]
+) -> None:
+    """Refuse a prompt that reads what the same step or a later one writes."""
+    from jinja2 import nodes
+
+    parsed = environment.parse(source)
+    read = [
+        str(node.attr)
+        for node in parsed.find_all(nodes.Getattr)
+        if isinstance(node.node, nodes.Name) and node.node.name == "fields"
+    ]
+    for name in dict.fromkeys(read):
+        if name in written or name in later:
+            who = "this step itself" if name in written else "a later step"
+            raise InputError(f"{place} reads fields.{name}, which {who} writes. A step reads what earlier ones wrote.")
 
 
 def _reason(error: Exception, source: str) -> str:

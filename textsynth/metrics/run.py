@@ -121,13 +121,14 @@ def reason_counts(counts: Mapping[tuple[str, str], int], completed: int) -> list
 
 
 def round_yield(row: Row) -> dict[str, Any]:
-    """One round: records planned, requests, accepted, yield; an open round has no results yet.
+    """One round: records planned, requests, accepted, and the yield of what passed every filter, once it is closed.
 
     Where the run was steered: the share of the records judged for diversity that opened new ground, and what was in
     force against saturation when the round was planned.
     """
-    kept = {key: row[key] for key in ("round", "planned", "requests", "accepted")}
-    kept["yield_rate"] = _rate(row["accepted"], row["planned"]) if row["closed"] else None
+    kept = {key: row[key] for key in ("round", "planned", "requests")}
+    kept["accepted"] = None if row["accepted"] is None else sum(row["accepted"])
+    kept["yield_rate"] = _rate(sum(row["passed"]), row["planned"]) if row["closed"] else None
     gave, aim = row.get("gave"), row.get("aim")
     kept["new_ground_rate"] = _rate(gave["new"], gave["judged"]) if gave else None
     return kept | {"answers": list(aim["answers"]) if aim else []}

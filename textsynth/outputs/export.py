@@ -188,28 +188,41 @@ def _write_jsonl(path: Path, lines: Iterable[Any]) -> dict[str, Any]:
 
 
 def _lineages(store: Store) -> Iterator[dict[str, Any]]:
-    job, engine = store.get("written_by") or store.get("job") or {}, store.get("engine")
-    sampling = [step.get("sampling") or job.get("sampling") for step in job.get("steps", ())]
-    for row, verdicts in store.judged("accepted"):
+    told = _Teller(store)
+    return (told.line(row, verdicts) for row, verdicts in store.judged("accepted"))
+
+
+class _Teller:
+    """Writes how a record came to be, as one line."""
+
+    def __init__(self, store: Store) -> None:
+        engines, places = store.get("engines") or [], store.get("step_engines") or []
+        keys = ("type", "model", "fingerprint")
+        self._engines = [{key: engines[at].get(key) for key in keys} if engines else {} for at in places]
+
+    def line(self, row: Row, verdicts: Sequence[Row]) -> dict[str, Any]:
+        """Id, attributes, cell, seed ids drawn from and shown; each request; working fields; every filter's scores."""
         lineage = row["lineage"]
         steps = [
-            step | ({"sampling": sampling[step["step"]]} if step.get("step", -1) in range(len(sampling)) else {})
+            step
+            | ({"engine": self._engines[step["step"]]} if step.get("step", -1) in range(len(self._engines)) else {})
             for step in lineage.get("steps", ())
         ]
         shown = dict.fromkeys(seed_id for step in steps for seed_id in step.get("seed_ids", ()))
         scores = {verdict["filter"]: verdict["scores"] for verdict in verdicts}
         line = {"id": row["id"], "round": row["round"], "attributes": row["attributes"], "seed_ids": list(shown)}
         line |= {key: value for key, value in lineage.items() if key not in line}
-        line |= {"steps": steps, "working": row["working"], "engine": engine and engine.get("type")}
-        yield line | {"model": engine and {k: engine.get(k) for k in ("model", "fingerprint")}, "scores": scores}
+        return line | {"steps": steps, "working": row["working"], "scores": scores}
 
 
 def _rejections(store: Store) -> Iterator[dict[str, Any]]:
+    told = _Teller(store)
     for row, verdicts in store.judged():
         if row["state"] == "accepted":
             continue
         refused: Row = next((verdict for verdict in verdicts if not verdict["accepted"]), {})
         text = _text_of(store, row)
+        kept = row["state"] == "surplus" or passed_gate(verdicts)
         line = {
             "id": row["id"],
             "filter": refused.get("filter"),
@@ -218,8 +231,9 @@ def _rejections(store: Store) -> Iterator[dict[str, Any]]:
             "neighbor_id": refused.get("neighbor_id"),
             "hash": content_hash(text),
             "length": len(text),
+            "lineage": told.line(row | ({} if kept else {"working": {}}), verdicts),
         }
-        if row["state"] == "surplus" or passed_gate(verdicts):
+        if kept:
             line["fields"] = row["fields"]
         yield line
 
@@ -251,6 +265,10 @@ def _manifest(store: Store, files: Mapping[str, Any]) -> dict[str, Any]:
         "job_name": store.get("job_name"),
         "status": store.get("status", "running"),
         "shortfall": store.get("shortfall") or [],
+        "raised": store.get("raised") or [],
+        "job": store.get("job"),
+        "base": store.get("base"),
+        "shard": (store.get("hashes") or {}).get("shard"),
         "notes": store.get("notes") or [],
         "said": store.get("said") or {},
         "target": ((store.get("job") or {}).get("plan") or {}).get("target"),
@@ -263,7 +281,7 @@ def _manifest(store: Store, files: Mapping[str, Any]) -> dict[str, Any]:
         "seeds": store.get("seeds") or {},
         "sources": sources,
         "copied_fields": [name for name, source in sources.items() if source == "copied"],
-        "engine": store.get("engine"),
+        "engines": store.get("engines") or [],
         "hashes": store.get("hashes") or {},
         "versions": store.get("versions") or {},
         "files": dict(files),

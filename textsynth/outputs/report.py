@@ -13,6 +13,7 @@ from typing import Any
 from textsynth.metrics.run import RAW_SCORES, run_metrics
 from textsynth.outputs.charts import histogram_chart, round_chart
 from textsynth.outputs.export import accepted_records, replacing
+from textsynth.outputs.shortfall import cell_numbers
 from textsynth.outputs.store import Store
 from textsynth.outputs.verdict import claims, gates, verdict, words_for
 from textsynth.yaml12 import dump_yaml
@@ -51,6 +52,7 @@ def write_report(store: Store, folder: Path) -> Path:
     evidence = store.get("evidence") or {}
     target = ((meta["job"] or {}).get("plan") or {}).get("target") or 0
     numbers = run_metrics(store.judged(), store.rounds(), target, meta["sources"] or {}, evidence.get("leakage"))
+    numbers |= {"cells": cell_numbers(store)}
     numbers |= {"status": meta["status"] or "running", "totals": store.totals(), "seeds": meta["seeds"] or {}}
     with replacing(folder / "metrics.json") as file:
         file.write((json.dumps(numbers, ensure_ascii=False, indent=2) + "\n").encode())

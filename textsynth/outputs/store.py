@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,38 +11,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from textsynth.errors import InputError, StoreError
+from textsynth.errors import InputError
+from textsynth.outputs.database import TABLES, check_whole, connect, wrapped
 from textsynth.outputs.lock import folder_lock
 from textsynth.records import Completion, Record, Request, Verdict, content_hash
 
-VERSION = 2
+VERSION = 3
 State = Literal["accepted", "rejected", "surplus"]
+Judged = tuple[int, Record, int, State, Sequence[Verdict]]  # number, record, cell, state, verdicts
 T = TypeVar("T")
 _AT_ONCE = 500  # rows that are read together
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-_TABLES = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE texts (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE requests (
-  id TEXT PRIMARY KEY, record_id TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL,
-  messages TEXT NOT NULL, schema TEXT, sampling TEXT NOT NULL, rng_seed INTEGER NOT NULL,
-  seed_ids TEXT NOT NULL, attributes TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE completions (
-  request_id TEXT PRIMARY KEY, text TEXT NOT NULL, finish_reason TEXT NOT NULL,
-  prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE features (key TEXT PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE rounds (
-  round INTEGER PRIMARY KEY, first INTEGER NOT NULL, planned INTEGER NOT NULL,
-  requests INTEGER, accepted INTEGER, closed INTEGER NOT NULL DEFAULT 0, aim TEXT, gave TEXT);
-CREATE TABLE records (
-  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, round INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT,
-  attributes TEXT NOT NULL, fields TEXT, working TEXT NOT NULL, lineage TEXT NOT NULL);
-CREATE INDEX records_by_state ON records (state, number);
-CREATE TABLE verdicts (
-  record_id TEXT NOT NULL, position INTEGER NOT NULL, filter TEXT NOT NULL, accepted INTEGER NOT NULL, reason TEXT,
-  scores TEXT NOT NULL, neighbor_id TEXT, PRIMARY KEY (record_id, position)) WITHOUT ROWID;
-"""
 
 
 class Store:
@@ -64,7 +42,7 @@ class Store:
         with ExitStack() as held:  # lets go of all of it if opening fails
             if write:
                 held.enter_context(folder_lock(folder))
-            self._db = self._guard(lambda: _connect(path, write))
+            self._db = self._guard(lambda: connect(path, write))
             held.callback(self._db.close)
             self._guard(self._prepare)
             self._held = held.pop_all()
@@ -120,6 +98,14 @@ class Store:
             [(c.request_id, c.text, c.finish_reason, c.prompt_tokens, c.completion_tokens)],
         )
 
+    def has_request(self, r: Request) -> bool:
+        """Whether this very request was asked: the same messages, schema, sampling and rng_seed under its id."""
+        turns = _json([[message["role"], content_hash(message["content"])] for message in r.messages])
+        schema = None if r.schema is None else content_hash(_json(r.schema))
+        query = "SELECT 1 FROM requests WHERE id = ? AND messages = ? AND schema IS ? AND sampling = ? AND rng_seed = ?"
+        values = (r.id, turns, schema, _json(dict(r.sampling)), r.rng_seed)
+        return self._guard(lambda: self._db.execute(query, values).fetchone()) is not None
+
     def completion(self, request_id: str) -> Completion | None:
         """The kept answer to a request."""
         row = self._guard(
@@ -127,51 +113,73 @@ class Store:
         )
         return Completion(*row) if row else None
 
-    def open_round(self, round: int, first: int, planned: int, aim: Mapping[str, Any] | None = None) -> None:
-        """Note that a round was planned: its first record's number, its size, and what it is steered toward."""
-        row = (round, first, planned, None if aim is None else _json(aim))
-        self._run("INSERT OR IGNORE INTO rounds (round, first, planned, aim) VALUES (?, ?, ?, ?)", [row])
+    def open_round(self, round: int, first: int, cells: Sequence[int], aim: Mapping[str, Any] | None = None) -> None:
+        """Note that a round was planned: its first record's number, the records of each cell, its steering."""
+        row = (round, first, sum(cells), _json(list(cells)), None if aim is None else _json(aim))
+        self._run("INSERT OR IGNORE INTO rounds (round, first, planned, cells, aim) VALUES (?, ?, ?, ?, ?)", [row])
 
     def close_round(
         self,
         round: int,
-        requests: int,
-        judged: Sequence[tuple[int, Record, State, Sequence[Verdict]]],
-        gave: Mapping[str, Any] | None = None,
+        judged: Sequence[Judged],
+        gave: Mapping[str, Any],
+        steering: Mapping[str, Any] | None = None,
     ) -> None:
-        """Keep a round's records and verdicts, and what later rounds are steered by, in one transaction; it is done."""
+        """Keep a round's records and verdicts, and what it gave, in one transaction; it is done then.
+
+        Args:
+            gave: the other columns of its row: requests, tokens; passed and accepted by cell.
+        """
         records, verdicts = [], []
-        for number, record, state, given in judged:
+        for number, record, cell, state, given in judged:
             reason = next((v.reason for v in given if not v.accepted), "surplus" if state == "surplus" else None)
             fields = None if record.fields is None else _json(record.fields)
-            place = (number, record.id, record.round, state, reason)
+            place = (number, record.id, record.round, cell, state, reason)
             rest = (_json(record.attributes), fields, _json(record.working), _json(record.lineage))
             records.append((*place, *rest))
             verdicts += [
                 (record.id, at, v.filter, v.accepted, v.reason, _json(v.scores), v.neighbor_id)
                 for at, v in enumerate(given)
             ]
-        accepted = sum(state == "accepted" for _, _, state, _ in judged)
         self.commit()  # completions stay, whatever ends what follows
         try:
-            self._run("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", records)
+            self._run("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", records)
             self._run("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", verdicts)
-            done = (requests, accepted, None if gave is None else _json(gave), round)
-            self._run("UPDATE rounds SET requests = ?, accepted = ?, gave = ?, closed = 1 WHERE round = ?", [done])
+            counts = [gave["requests"], gave["tokens"], _json(gave["passed"]), _json(gave["accepted"])]
+            done = (*counts, None if steering is None else _json(steering), round)
+            change = "requests = ?, tokens = ?, passed = ?, accepted = ?, gave = ?, closed = 1"
+            self._run(f"UPDATE rounds SET {change} WHERE round = ?", [done])  # noqa: S608
             self.commit()
         except BaseException:  # Ctrl-C too
             self._db.rollback()
             raise
 
     def rounds(self) -> list[dict[str, Any]]:
-        """All rounds in order: round, first, planned, requests, accepted, closed; aim and gave as steering has them."""
-        return [_decoded(row, "aim", "gave") for row in self.rows("SELECT * FROM rounds ORDER BY round")]
+        """All rounds in order: round, first, planned, requests, tokens, closed; cells, passed and accepted by cell."""
+        names = ("cells", "passed", "accepted", "aim", "gave")
+        return [_decoded(row, *names) for row in self.rows("SELECT * FROM rounds ORDER BY round")]
+
+    def promote(self, numbers: Sequence[int]) -> None:
+        """Make surplus records accepted ones: a raised target has room for them."""
+        self._run("UPDATE records SET state = 'accepted', reason = NULL WHERE number = ?", [(n,) for n in numbers])
 
     def records(self, state: str | None = None) -> Iterator[dict[str, Any]]:
         """Judged records in order, their JSON columns decoded; all states, or one."""
         where = "WHERE state = ?" if state else ""
         for row in self.rows(f"SELECT * FROM records {where} ORDER BY number", (state,) if state else ()):  # noqa: S608
             yield _decoded(row, "attributes", "fields", "working", "lineage")
+
+    def passed_records(self) -> Iterator[dict[str, Any]]:
+        """What filters remember of the records that passed, in order: accepted ones and surplus."""
+        names = "id, round, attributes, fields, working"
+        query = f"SELECT {names} FROM records WHERE state != 'rejected' ORDER BY number"  # noqa: S608
+        return (_decoded(row, "attributes", "fields", "working") for row in self.rows(query))
+
+    def tally(self) -> list[dict[str, Any]]:
+        """How many judged records each cell has by state and reason: cell, state, reason, count."""
+        groups = "cell, state, reason"
+        query = f"SELECT {groups}, COUNT(*) AS count FROM records GROUP BY {groups} ORDER BY {groups}"  # noqa: S608
+        return list(self.rows(query))
 
     def judged(self, state: str | None = None) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
         """Records as `records` gives them, each with its `verdicts`."""
@@ -207,6 +215,14 @@ class Store:
             ]
         return requests
 
+    def copy_run(self, other: Store) -> None:
+        """Keep all requests, completions and features of another run."""
+        for table in ("texts", "requests", "completions", "features"):
+            rows = other.rows(f"SELECT * FROM {table}")  # noqa: S608
+            while some := [tuple(row.values()) for row in islice(rows, _AT_ONCE)]:
+                marks = ", ".join("?" * len(some[0]))
+                self._run(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", some)  # noqa: S608
+
     def totals(self) -> dict[str, int]:
         """Completions and tokens so far."""
         query = (
@@ -230,12 +246,6 @@ class Store:
         """Keep features."""
         self._run("INSERT OR IGNORE INTO features VALUES (?, ?)", list(vectors.items()))
 
-    def copy_vectors(self, other: Store) -> None:
-        """Keep all features of another run."""
-        rows = other.rows("SELECT key, vector FROM features")
-        while some := {row["key"]: row["vector"] for row in islice(rows, _AT_ONCE)}:
-            self.add_vectors(some)
-
     def rows(self, query: str, values: Sequence[Any] = ()) -> Iterator[dict[str, Any]]:
         """Rows of a query as dicts."""
         cursor = self._guard(lambda: self._db.execute(query, values))
@@ -249,12 +259,17 @@ class Store:
         if not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
             if not self._write:
                 raise InputError(f"{self.folder}: run.db is empty. Start the run again.")
-            self._db.executescript(f"BEGIN; {_TABLES}")  # all or nothing, so that one killed here can start again
+            self._db.executescript(f"BEGIN; {TABLES}")  # all or nothing, so that one killed here can start again
             self.put("version", VERSION)
             self._db.commit()
+        elif self._write:
+            check_whole(self._db, self.folder)
         if (version := self.get("version", 0)) != VERSION:
+            newer = (
+                "a newer textsynth wrote it: update this one" if version > VERSION else "an older textsynth wrote it"
+            )
             raise InputError(
-                f"{self.folder}: run.db has version {version}; this textsynth reads {VERSION}. "
+                f"{self.folder}: run.db has version {version}; this textsynth reads {VERSION} ({newer}). "
                 "Use the textsynth that wrote it, or a new folder."
             )
 
@@ -265,23 +280,7 @@ class Store:
         try:
             return action()
         except (sqlite3.Error, OSError) as error:
-            raise _wrapped(error, self.folder) from None
-
-
-def _connect(path: Path, write: bool) -> sqlite3.Connection:
-    if not write:
-        return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    return sqlite3.connect(path)
-
-
-def _wrapped(error: sqlite3.Error | OSError, folder: Path) -> StoreError:
-    text = str(error)
-    if isinstance(error, OSError) or "full" in text or "disk I/O" in text:
-        return StoreError(
-            f"{folder}: the disk is full or failed ({text}). Make room, then run again: nothing committed is lost."
-        )
-    return StoreError(f"{folder}: run.db cannot be used ({text}). Restore it from a copy, or choose another folder.")
+            raise wrapped(error, self.folder) from None
 
 
 def _decoded(row: dict[str, Any], *names: str) -> dict[str, Any]:

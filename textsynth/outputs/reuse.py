@@ -1,0 +1,44 @@
+"""An earlier run's answers, for a run that asks the very same thing again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from textsynth.errors import InputError, StoreError
+from textsynth.outputs.store import Store
+from textsynth.records import Completion, Request
+
+
+class Earlier:
+    """The completions of an earlier run, by request. What a damaged run.db still tells is used, the rest asked again.
+
+    Args:
+        folder: the earlier run; out: the new one.
+
+    Raises:
+        InputError: there is no run there, or it is the new one.
+    """
+
+    def __init__(self, folder: Path, out: Path) -> None:
+        if folder.resolve() == out.resolve():
+            raise InputError(f"{folder}: --reuse names the new run itself. Give the folder of an earlier one.")
+        self._store = Store(folder, write=False)
+        known = self._store.get("engines") or []
+        self._models = [one.get("fingerprint") for one in known]
+
+    def __enter__(self) -> Earlier:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._store.close()
+
+    def answer(self, request: Request, engine: Mapping[str, Any]) -> Completion | None:
+        """The answer of the earlier run to this request: same messages, schema, sampling, rng_seed and model."""
+        if engine.get("fingerprint") not in self._models:
+            return None
+        try:
+            return self._store.completion(request.id) if self._store.has_request(request) else None
+        except StoreError:  # a page that cannot be read: the answer is asked for again
+            return None

@@ -1,0 +1,183 @@
+"""The steps of a job, ready to ask: each one's prompt, what it writes, its examples, its bounds, its engine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from textsynth.checks import check_step_rules, check_working
+from textsynth.errors import Faults, InputError
+from textsynth.inputs.budget import token_bound
+from textsynth.inputs.plan import example_pool
+from textsynth.inputs.prompts import Prompt, load_prompt
+from textsynth.inputs.readers import read_rows
+from textsynth.inputs.schemas import sub_schema
+from textsynth.inputs.seeds import SeedSet
+from textsynth.inputs.tighten import tighten
+from textsynth.job import EngineSpec, Job, StepSpec
+from textsynth.records import Seed, canonical_json
+from textsynth.wording import nearest
+
+
+@dataclass(frozen=True)
+class Step:
+    """One prompt of a job, ready to ask.
+
+    `answer` is the schema that its answer must fit as the user wrote it; `decoding` the tightened one. `pool` has the
+    examples it can show, by id; `engine` is the place of its engine among the job's.
+    """
+
+    number: int
+    spec: StepSpec
+    prompt: Prompt
+    written: tuple[str, ...]
+    working: tuple[str, ...]
+    answer: Mapping[str, Any]
+    decoding: Mapping[str, Any]
+    sampling: Mapping[str, Any]
+    pool: Mapping[str, Seed] = field(repr=False)
+    engine: int = 0
+
+    @property
+    def shows_seeds(self) -> bool:
+        """Whether its examples are seeds, which steering may choose."""
+        return bool(self.pool and self.spec.few_shot) and not isinstance(self.spec.examples, str)
+
+
+def engine_key(spec: EngineSpec) -> str:
+    """What two steps with the same engine have in common."""
+    return canonical_json(spec.model_dump(mode="json", exclude={"price"}))
+
+
+def build_steps(
+    job: Job, schema: Mapping[str, Any], properties: Mapping[str, Any], seeds: SeedSet, engines: Sequence[str]
+) -> list[Step]:
+    """Check what each step writes and reads, and load its prompt and examples.
+
+    Args:
+        engines: the keys of the job's engines, in their order.
+
+    Raises:
+        InputError: all faults of the steps, one sentence each.
+    """
+    written = [n for n in properties if n not in job.fields or job.fields[n].source == "written"]
+    known = [n for n in properties if n not in written]
+    left = list(written)
+    faults, steps = Faults(), []
+    for number, spec in enumerate(job.steps):
+        place = f"{job.place}: steps[{number}]"
+        asked = spec.writes if spec.writes is not None else left
+        own = {n: s for n, s in asked.items() if s is not None} if isinstance(asked, dict) else {}
+        names = [n for n in asked if n not in own]
+        faults.found += _name_faults(place, names, own, left, known, properties)
+        names = [n for n in names if n in left]
+        left = [n for n in left if n not in names]
+        if names and spec.n > 1:
+            faults.found.append(
+                f"{place}.n is {spec.n}, but the step writes {names[0]} of the record, which has one value. "
+                "Write a working field, and choose from it in a later step."
+            )
+        if names or own:
+            later = {n for one in job.steps[number + 1 :] for n in one.writes or ()} | set(left)
+            step = faults.attempt(
+                _step, job, number, schema, seeds, (tuple(known), tuple(names), own, tuple(sorted(later))), engines
+            )
+            steps += [step] if step else []
+        else:
+            faults.found.append(f"{place} writes nothing. Remove the step, or name what it writes.")
+        known += [*names, *own]
+    if left:
+        faults.found.append(
+            f"{job.place}: no step writes {', '.join(left)}. Add a step, or set fields.{left[0]}.source."
+        )
+    faults.raise_any()
+    return steps
+
+
+def _name_faults(
+    place: str,
+    names: Sequence[str],
+    own: Mapping[str, Any],
+    left: Sequence[str],
+    known: Sequence[str],
+    properties: Mapping[str, Any],
+) -> list[str]:
+    found = []
+    for name in [n for n in names if n not in left]:
+        why = "is written by an earlier step or not written" if name in properties else "is not in the record schema"
+        found.append(f"{place}.writes: {name} {why}. {nearest(name, left)}Left to write: {', '.join(left) or 'none'}.")
+    found += [
+        f"{place}.writes.{n} has a schema of its own, but it is a field of the record. Give it none."
+        for n in own
+        if n in properties
+    ]
+    found += [
+        f"{place}.writes.{n} is a working field of an earlier step. Give it another name."
+        for n in own
+        if n in known and n not in properties
+    ]
+    return found
+
+
+def _step(
+    job: Job,
+    number: int,
+    schema: Mapping[str, Any],
+    seeds: SeedSet,
+    fields: tuple[tuple[str, ...], tuple[str, ...], Mapping[str, Mapping[str, Any]], tuple[str, ...]],
+    engines: Sequence[str],
+) -> Step:
+    """One step; `fields`: those known before it, those of the record that it writes, its own, and later steps'."""
+    spec, (given, names, own, later) = job.steps[number], fields
+    place, faults = f"{job.place}: steps[{number}]", Faults()
+    faults.attempt(check_working, own, schema, f"{place}.writes")
+    faults.attempt(check_step_rules, spec.rules, [*given, *names, *own], f"{place}.rules")
+    prompt = faults.attempt(
+        load_prompt, spec.prompt, job.path, f"{place}.prompt", given, (*names, *own), tuple(job.attributes), later
+    )
+    pool = faults.attempt(_examples, job, spec, seeds, names, tuple(own), place)
+    faults.raise_any()
+    if prompt is None or pool is None:
+        raise AssertionError("what does not load is a fault")
+    answer = sub_schema(schema, names, own)
+    chosen = (spec.sampling or job.sampling).model_dump(exclude_none=True)
+    budget = chosen.get("max_tokens")
+    shown = pool.values() if own and pool else seeds.shown
+    decoding = tighten(answer, [{n: s.data[n] for n in (*names, *own) if n in s.data} for s in shown], budget)
+    limit = min(token_bound(decoding)[0], budget or sys.maxsize)
+    key = engine_key(spec.engine or job.engine)
+    at = engines.index(key) if key in engines else 0
+    sampling = {**chosen, "max_tokens": limit}
+    return Step(number, spec, prompt, names, tuple(own), answer, decoding, sampling, pool, at)
+
+
+def _examples(
+    job: Job, spec: StepSpec, seeds: SeedSet, names: Sequence[str], own: Sequence[str], place: str
+) -> dict[str, Seed]:
+    """The examples that a step can show; without a source of its own, a step with working fields has none."""
+    if isinstance(spec.examples, str):
+        rows = enumerate(read_rows(spec.examples, job.path.parent, f"{place}.examples"))
+        found = [Seed(f"e{number:06d}", row) for number, row in rows]
+        whole = [one for one in found if all(one.data.get(name) is not None for name in (*names, *own))]
+        if not whole:
+            raise InputError(
+                f"{place}.examples: none of the {len(found)} rows of {spec.examples} has all that the step writes "
+                f"({', '.join((*names, *own))}). Give rows that do."
+            )
+        return {one.id: one for one in whole}
+    shown_as = spec.examples or {}
+    if spec.examples is not None and (
+        wrong := [n for n in own if n not in shown_as] + [n for n in shown_as if n not in own]
+    ):
+        raise InputError(
+            f"{place}.examples: {wrong[0]} is named on one side only. Give a field of the seeds for each working field "
+            f"that the step writes: {', '.join(own) or 'none'}."
+        )
+    if own and not shown_as:
+        return {}
+    pool = example_pool(seeds, [*names, *shown_as.values()])
+    if shown_as and not pool:
+        raise InputError(f"{place}.examples: no seed has {', '.join(shown_as.values())}. Name fields that seeds have.")
+    return {s.id: Seed(s.id, {**s.data, **{n: s.data[f] for n, f in shown_as.items()}}) for s in pool}
