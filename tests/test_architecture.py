@@ -25,6 +25,8 @@ BODY_LINES = 40
 LAYERS = (
     {"cli"},
     {"cli_folders"},
+    {"merge", "estimate"},
+    {"repeat"},
     {"terminal", "decide"},
     {"pipeline"},
     {"feed", "folder", "ledger", "rounds"},

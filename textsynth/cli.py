@@ -102,10 +102,15 @@ def init(
 
 @app.command()
 def check(
-    job: JobFile, engine: Annotated[bool, typer.Option("--engine", help="Ask the engine one tiny thing.")] = False
+    job: JobFile,
+    engine: Annotated[bool, typer.Option("--engine", help="Ask the engine one tiny thing.")] = False,
+    estimated: Annotated[
+        bool, typer.Option("--estimate", help="Tell requests, tokens and cost before anything is asked.")
+    ] = False,
 ) -> None:
     """List every fault of a job, and show one rendered prompt. Calls no model unless --engine is given."""
     from textsynth.decide import planned_request, try_engine
+    from textsynth.estimate import estimate
     from textsynth.filters.leakage import smallest_alpha
 
     prepared = _prepare(job, fetch=engine)
@@ -121,10 +126,28 @@ def check(
             print(visible(f"[{message['role']}]\n{message['content']}\n"))
     print(visible("fields: " + ", ".join(f"{name} {source}" for name, source in prepared.sources.items())))
     print(f"The smallest leakage alpha that these seeds resolve: {least:.3g}")
+    speed = None
     if engine:
-        for line in try_engine(prepared):
+        lines, speed = try_engine(prepared)
+        for line in lines:
             print(visible(line))
+    for line in estimate(prepared, speed) if estimated else ():
+        print(line)
     print(f"{job}: no faults.")
+
+
+@app.command()
+def merge(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="The run folders of a job's shards.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new run folder.", show_default=False)],
+) -> None:
+    """Put the shards of a job together, with its filters across all of them. Asks no model to write."""
+    from textsynth.merge import merge_runs
+
+    names = " ".join(map(str, folders))
+    with progress() as show:
+        result = _resumable(lambda: merge_runs(folders, out, show), f"textsynth merge {names} --out {out}")
+    _end(result)
 
 
 @app.command()
@@ -145,14 +168,44 @@ def preview(
 
 
 @app.command()
-def run(job: JobFile, out: Out) -> None:
-    """Run a job, or go on with it where it stopped."""
+def run(
+    out: Out,
+    job: Annotated[Path | None, typer.Argument(metavar="[JOB]", help="A job file (YAML).", show_default=False)] = None,
+    from_manifest: Annotated[
+        Path | None,
+        typer.Option("--from-manifest", metavar="DIR", help="Repeat the run of this folder.", show_default=False),
+    ] = None,
+    reuse: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OLD", help="A run folder whose answers to the same requests are taken.", show_default=False
+        ),
+    ] = None,
+    shard: Annotated[str, typer.Option(metavar="i/n", help="Make the i-th of n parts of the job.")] = "1/1",
+    shown: Annotated[
+        str, typer.Option("--progress", metavar="FORM", help="text, or json: one object a line, for programs.")
+    ] = "text",
+) -> None:
+    """Run a job, or go on with it where it stopped. The first Ctrl-C finishes what is in flight."""
     from textsynth.pipeline import run_prepared
+    from textsynth.repeat import check_same_inputs, job_of, load_manifest, shard_of
 
-    prepared = _prepare(job, fetch=True)
+    if (job is None) == (from_manifest is None):
+        raise InputError("run: give a job file, or --from-manifest with the folder of a run; one of the two.")
+    if shown not in ("text", "json"):
+        raise InputError(f"run: --progress is {shown}. Use text or json.")
+    if from_manifest is not None:
+        folder, manifest = load_manifest(from_manifest)
+        prepared = _ready(job_of(folder, manifest), shard=shard_of(str(manifest["shard"]), f"{folder}: shard"))
+        check_same_inputs(prepared, folder, manifest)
+        again = f"textsynth run --from-manifest {from_manifest} --out {out}"
+    else:
+        prepared = _prepare(Path(job or ""), fetch=True, shard=shard_of(shard, "run: --shard"))
+        again = f"textsynth run {job} --out {out}" + (f" --shard {shard}" if shard != "1/1" else "")
+    again += f" --reuse {reuse}" if reuse else ""
     say(f"writing to {out}; Ctrl-C stops, the same command goes on")
-    with progress() as show:
-        result = _resumable(lambda: run_prepared(prepared, out, show), f"textsynth run {job} --out {out}")
+    with progress(as_json=shown == "json") as show:
+        result = _resumable(lambda: run_prepared(prepared, out, show, reuse), again)
     _end(result)
 
 
@@ -184,17 +237,19 @@ for command in (cli_folders.report, cli_folders.export, cli_folders.show, cli_fo
     app.command()(command)
 
 
-def _prepare(path: Path, fetch: bool = False, writes: bool = True) -> Prepared:
+def _prepare(path: Path, fetch: bool = False, writes: bool = True, shard: tuple[int, int] = (1, 1)) -> Prepared:
     from textsynth.job import load_job
+
+    return _ready(load_job(path), fetch, writes, shard)
+
+
+def _ready(job: Job, fetch: bool = True, writes: bool = True, shard: tuple[int, int] = (1, 1)) -> Prepared:
     from textsynth.prepare import models_of, prepare
 
-    job = load_job(path)
-    if fetch:
-        prepare(
-            job, check_only=True, writes=writes
-        )  # all faults first: nobody waits for a download to hear of a typing error
+    if fetch:  # all faults first: nobody waits for a download to hear of a typing error
+        prepare(job, check_only=True, writes=writes, shard=shard)
         _fetch(job, models_of(job, writes))
-    prepared = prepare(job, writes=writes, encodes=writes or fetch)
+    prepared = prepare(job, writes=writes, encodes=writes or fetch, shard=shard)
     for note in prepared.notes:
         say(note)
     return prepared

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from textsynth.engines.base import Engine
 from textsynth.errors import InputError
 from textsynth.folder import begin
 from textsynth.inputs.dialects import validator
@@ -88,15 +89,23 @@ def planned_request(prepared: Prepared) -> Request | None:
     return writer.requests(draft)[0] if prepared.steps else None
 
 
-def try_engine(prepared: Prepared) -> list[str]:
-    """Ask the job's engine one tiny thing, and say in lines what it is, what it can and how fast it answered.
+def try_engine(prepared: Prepared) -> tuple[list[str], float | None]:
+    """Ask the job's engines one tiny thing each, and say in lines what they are, what they can and how fast.
+
+    Returns:
+        The lines, and the tokens a second of the slowest engine; None where there is none.
 
     Raises:
         EngineError: it did not answer.
     """
-    engine, began = prepared.engine, [0.0]
-    if engine is None:
-        return ["engine: this job asks none."]
+    tried = [_tried(engine) for engine in prepared.engines]
+    if not tried:
+        return ["engine: this job asks none."], None
+    return [line for lines, _ in tried for line in lines], min(speed for _, speed in tried)
+
+
+def _tried(engine: Engine) -> tuple[list[str], float]:
+    began = [0.0]
     schema = tighten(_TINY)
     turn = {"role": "user", "content": "Name a color and a number."}
     request = Request("r0-0-0", 0, 0, (turn,), schema, {"temperature": 0.0, "max_tokens": 64}, 1)
@@ -112,13 +121,14 @@ def try_engine(prepared: Prepared) -> list[str]:
     except ParseError:
         obeyed = False
     able, facts = engine.abilities(), engine.describe()
+    speed = answer.completion_tokens / max(seconds, 1e-9)
     return [
         f"engine: {facts['type']}, model {facts['model']}, {answer.completion_tokens} tokens in {seconds:.2f} s: "
-        f"{answer.completion_tokens / max(seconds, 1e-9):.0f} tokens/s for one request (more at a time are faster)",
+        f"{speed:.0f} tokens/s for one request (more at a time are faster)",
         f"context: {able['context'] or 'not told'}" + (" tokens" if able["context"] else ""),
         f"structured output: {able['structured_output']}; its answer {'fits' if obeyed else 'does not fit'}",
         *(f"note: {sentence}" for sentence in engine.said),
-    ]
+    ], speed
 
 
 class FilterRun(Run):

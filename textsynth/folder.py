@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import platform
@@ -45,7 +46,7 @@ def begin(prepared: Prepared, out: Path, also: Mapping[str, Any] | None = None) 
     Raises:
         InputError: the folder holds something else, or a run of another job; the message says what differs.
     """
-    hashes = {**_hashes(prepared), **(also or {})}
+    hashes = {**hashes_of(prepared), **(also or {})}
     raised: list[dict[str, Any]] = []
     if (out / "run.db").is_file():
         if (kept := _kept(out)) is not None:
@@ -81,7 +82,8 @@ def finish(store: Store, status: str, seconds: float, shortfall: Sequence[str]) 
     write_report(store, store.folder)
 
 
-def _hashes(prepared: Prepared) -> dict[str, Any]:
+def hashes_of(prepared: Prepared) -> dict[str, Any]:
+    """What makes a run what it is: sha256 of its job by key, seeds, schema and prompts; fingerprints of its models."""
     seeds = [[s.id, dict(s.data)] for s in (*prepared.seeds.shown, *prepared.seeds.holdout)]
     job = {key: content_hash(canonical_json(value)) for key, value in job_hash_data(prepared.job).items()}
     return {
@@ -192,6 +194,7 @@ def _note(prepared: Prepared, store: Store, hashes: Mapping[str, Any]) -> None:
         "engines": [dict(engine.describe()) for engine in prepared.engines],
         "step_engines": [step.engine for step in prepared.steps],
         "cells": _cells(prepared),
+        "custom": [one.name for one in prepared.custom],
         "base": os.path.relpath(prepared.job.path.parent.resolve(), store.folder.resolve()),
         "hashes": hashes,
         "versions": _versions(),
@@ -210,9 +213,21 @@ def _copy_inputs(prepared: Prepared, out: Path) -> None:
     if prepared.job.path.is_file():
         shutil.copyfile(prepared.job.path, out / "job.yaml")
     name = Path(prepared.job.record_schema).stem
-    (out / f"{name}.schema.json").write_text(canonical_json(dict(prepared.schema)) + "\n", encoding="utf-8")
+    text = json.dumps(dict(prepared.schema), ensure_ascii=False, indent=1)  # the order of properties is part of it
+    (out / f"{name}.schema.json").write_text(text + "\n", encoding="utf-8")
+    files = prompt_files([step.prompt.name for step in prepared.steps])
     for step in prepared.steps:
-        (out / f"{Path(step.prompt.name).stem}.j2").write_text(step.prompt.source, encoding="utf-8")
+        (out / files[step.prompt.name]).write_text(step.prompt.source, encoding="utf-8")
+
+
+def prompt_files(names: Sequence[str]) -> dict[str, str]:
+    """The file in a run folder for each prompt: its own name, with a number where two have the same."""
+    files: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        stem = Path(name).stem
+        same = sum(Path(other).stem == stem for other in files)
+        files[name] = f"{stem}_{same + 1}.j2" if same else f"{stem}.j2"
+    return files
 
 
 def _versions() -> dict[str, str]:

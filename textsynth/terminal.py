@@ -57,34 +57,63 @@ def bar(what: str) -> Iterator[Callable[[str, float], None]]:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[Progress], None]]:
-    """A live line on a terminal, elsewhere a plain line every ten seconds; and what the engine says, once each."""
-    live, last = sys.stderr.isatty(), [0.0]
+def progress(as_json: bool = False) -> Iterator[Callable[[Progress], None]]:
+    """A live line on a terminal, elsewhere a plain line every ten seconds; and what the engine says, once each.
+
+    Args:
+        as_json: one JSON object a line instead, every second and at the end: for a scheduler or another program.
+    """
+    live, last = sys.stderr.isatty() and not as_json, [0.0]
+    pause = 1 if as_json else 0 if live else 10
     heard: set[str] = set()
+    seen: list[Progress] = []
 
     def show(progress: Progress) -> None:
-        now = monotonic()
-        for sentence in progress.said.keys() - heard:
+        now, seen[:] = monotonic(), [progress]
+        for sentence in sorted(progress.said.keys() - heard):
+            heard.add(sentence)
+            if as_json:
+                say(json.dumps({"note": sentence}, ensure_ascii=False))
+                continue
             if live:
                 sys.stderr.write("\r\x1b[2K")
             say(f"note: {sentence}")
-            heard.add(sentence)
-        if not live and now - last[0] < 10:
+        if now - last[0] < pause:
             return
         last[0] = now
-        line = progress_line(progress)
-        if live:
+        if as_json:
+            say(progress_json(progress))
+        elif live:
             width = shutil.get_terminal_size().columns - 1
-            sys.stderr.write("\r\x1b[2K" + line[:width])
+            sys.stderr.write("\r\x1b[2K" + progress_line(progress)[:width])
             sys.stderr.flush()
         else:
-            say(line)
+            say(progress_line(progress))
 
     try:
         yield show
     finally:
+        if as_json and seen:
+            say(progress_json(seen[0]))
         if live and last[0]:
             sys.stderr.write("\n")
+
+
+def progress_json(p: Progress) -> str:
+    """Where a run is as one line of JSON; `seconds_left` and `tokens_per_second` are null while unknown."""
+    numbers = {
+        "doing": p.doing,
+        **{name: getattr(p, name) for name in ("target", "accepted", "completed", "in_flight")},
+        "rejected": dict(p.rejected),
+        "yield_rate": round(p.yield_rate, 6),
+        "prompt_tokens": p.prompt_tokens,
+        "completion_tokens": p.tokens,
+        "cost": round(p.cost, 6),
+        "seconds": round(p.seconds, 3),
+        "tokens_per_second": round(p.tokens / p.seconds, 3) if p.tokens and p.seconds else None,
+        "seconds_left": None if p.seconds_left is None else round(p.seconds_left, 1),
+    }
+    return json.dumps(numbers, ensure_ascii=False)
 
 
 def progress_line(p: Progress) -> str:
@@ -95,11 +124,17 @@ def progress_line(p: Progress) -> str:
         f"{p.accepted}/{p.target} accepted",
         f"yield {p.yield_rate:.0%}" if p.completed else "",
         f"refused {refused}" if refused else "",
-        f"{p.tokens / p.seconds:.0f} tokens/s" if p.tokens else "",
-        "" if left is None else f"{int(left // 60)}:{int(left % 60):02d} left",
+        f"{p.tokens / p.seconds:.0f} tokens/s" if p.tokens and p.seconds else "",
+        f"cost {p.cost:.2f}" if p.cost else "",
+        "" if left is None else f"{_clock(left)} left",
         p.doing,
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
 
 
 def pretty(value: Any) -> str:

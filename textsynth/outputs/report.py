@@ -50,7 +50,7 @@ def write_report(store: Store, folder: Path) -> Path:
         "versions", "notes", "said",
     )}  # fmt: skip
     evidence = store.get("evidence") or {}
-    target = ((meta["job"] or {}).get("plan") or {}).get("target") or 0
+    target = sum(cell["quota"] for cell in store.get("cells") or ())
     numbers = run_metrics(store.judged(), store.rounds(), target, meta["sources"] or {}, evidence.get("leakage"))
     numbers |= {"cells": cell_numbers(store)}
     numbers |= {"status": meta["status"] or "running", "totals": store.totals(), "seeds": meta["seeds"] or {}}
