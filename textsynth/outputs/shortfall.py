@@ -63,6 +63,8 @@ def _advice(store: Store, p: Progress) -> str:
     plan = (store.get("job") or {}).get("plan") or {}
     if p.out_of_time:
         return f"plan.max_time of {plan.get('max_time'):g} seconds is over: raise it and run again to go on."
+    if "merged" in (store.get("hashes") or {}):
+        return "Run the shards again with a higher target, and merge into a new folder."
     if store.get("given_up"):
         return (
             "Nothing passed of the first 300 records or more, so asking was ended there. See the reasons; another "
