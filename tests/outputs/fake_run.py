@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from textsynth.outputs.store import State, Store
+from textsynth.outputs.store import Judged, State, Store
 from textsynth.records import Completion, Record, Request, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +43,7 @@ META: dict[str, Any] = {
     "job": JOB, "job_name": "notes", "schema": SCHEMA, "sources": SOURCES, "status": "done", "shortfall": [],
     "seeds": {"read": 130, "shown": 104, "holdout": 26}, "evidence": {"leakage": LEAKAGE}, "elapsed": 192.4,
     "engine": {"type": "scripted", "model": "scripted", "fingerprint": "abc"},
+    "engines": [{"type": "scripted", "model": "scripted", "fingerprint": "abc"}], "step_engines": [0],
     "hashes": {"job": {"plan": "00ff"}, "seeds": "11ee", "prompts": {"clinical_note": "22dd"}},
     "versions": {"textsynth": "0.1.0", "python": "3.11"},
 }  # fmt: skip
@@ -56,11 +57,11 @@ def leakage_verdict(number: int, reason: str | None = None) -> Verdict:
     return Verdict("leakage", reason is None, reason, scores, f"s{number:06d}")
 
 
-def judged(number: int, fields: Mapping[str, Any] | None, kind: str) -> tuple[int, Record, State, list[Verdict]]:
+def judged(number: int, fields: Mapping[str, Any] | None, kind: str) -> Judged:
     """One record with the verdicts that its kind gets."""
     record_id = f"r{number:07d}"
     step = {
-        "step": 0, "request_id": f"{record_id}-0-0", "prompt": "clinical_note", "prompt_hash": "22dd",
+        "step": 0, "attempt": 0, "request_id": f"{record_id}-0-0", "sampling": {"temperature": 0.5}, "prompt": "clinical_note", "prompt_hash": "22dd",
         "seed_ids": ["s000001", "s000002"], "finish_reason": "stop", "prompt_tokens": 300, "completion_tokens": 70,
     }  # fmt: skip
     lineage = {"drawn_from": {"age": "s000003"}, "steps": [step]}
@@ -76,7 +77,14 @@ def judged(number: int, fields: Mapping[str, Any] | None, kind: str) -> tuple[in
         "copied_span": [fits, leakage_verdict(number, "copied_span")],
         "near_duplicate": [fits, gate, Verdict("dedup", False, "near_duplicate", {"jaccard": 0.9}, "r0000000")],
     }[kind]
-    return number, record, state, verdicts
+    return number, record, 0, state, verdicts
+
+
+def gave(part: Sequence[Judged]) -> dict[str, Any]:
+    """What a round with these records gave."""
+    states = [state for _, _, _, state, _ in part]
+    passed, accepted = len(states) - states.count("rejected"), states.count("accepted")
+    return {"requests": len(part), "tokens": 70 * len(part), "passed": [passed], "accepted": [accepted]}
 
 
 KINDS = ("accepted", "accepted", "near_duplicate", "accepted", "copied_span", "accepted", "invalid_json", "accepted",
@@ -92,7 +100,8 @@ def fake_run(
 ) -> Store:
     """A store with that many records whose kinds repeat; `meta` replaces notes of the run. Close it."""
     store = Store(folder)
-    for key, value in (META | meta).items():
+    target = ((META | meta)["job"] or {}).get("plan", {}).get("target", 0)
+    for key, value in ({"cells": [{"label": {}, "masked": {}, "quota": target}]} | META | meta).items():
         store.put(key, value)
     made = []
     for number in range(records):
@@ -100,11 +109,11 @@ def fake_run(
         made.append(judged(number, None if kind == "invalid_json" else notes[number % len(notes)], kind))
     for first in range(0, records, 30):
         part = made[first : first + 30]
-        store.open_round(first // 30, first, len(part))
-        for _, record, _, _ in part:
+        store.open_round(first // 30, first, [len(part)])
+        for _, record, _, _, _ in part:
             request_id = f"{record.id}-0-0"
             messages = ({"role": "user", "content": SEED_TEXT},)
             store.add_requests([(record.id, Request(request_id, record.round, 0, messages, None, {}, 1))])
             store.add_completion(Completion(request_id, json.dumps(record.fields), "stop", 300, 70))
-        store.close_round(first // 30, len(part), part)
+        store.close_round(first // 30, part, gave(part))
     return store

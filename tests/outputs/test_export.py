@@ -77,16 +77,19 @@ def test_lineage_tells_how_each_accepted_record_came_to_be(written: Path) -> Non
     assert first["drawn_from"] == {"age": "s000003"}
     assert (first["attributes"], first["working"]) == ({"style": "terse"}, {"judge": 4})
     assert first["steps"][0] | {"prompt_hash": "22dd", "sampling": {"temperature": 0.5}} == first["steps"][0]
-    assert (first["engine"], first["model"]["fingerprint"]) == ("scripted", "abc")
+    assert first["steps"][0]["engine"] == {"type": "scripted", "model": "scripted", "fingerprint": "abc"}
     assert set(first["scores"]) == {"schema", "leakage", "dedup"}
     assert first["scores"]["leakage"]["span"] == 2
 
 
-def test_a_steps_own_sampling_is_recorded(tmp_path: Path) -> None:
-    job = {"steps": [{"sampling": {"temperature": 0.1}}], "sampling": {"temperature": 0.9}}
-    with fake_run(tmp_path / "run", job=job) as store:
-        write_run_files(store, store.folder)
-    assert lines(tmp_path / "run" / "lineage.jsonl")[0]["steps"][0]["sampling"] == {"temperature": 0.1}
+def test_rejected_records_have_the_same_lineage_without_what_may_hold_seed_text(written: Path) -> None:
+    accepted, rejected = lines(written / "lineage.jsonl"), lines(written / "rejected.jsonl")
+    assert all(line["lineage"]["id"] == line["id"] for line in rejected)
+    assert all(set(line["lineage"]) == set(accepted[0]) for line in rejected)
+    assert all(set(line["lineage"]["steps"][0]) == set(accepted[0]["steps"][0]) for line in rejected)
+    copied = next(line["lineage"] for line in rejected if line["reason"] == "copied_span")
+    assert (set(copied["scores"]), copied["working"]) == ({"schema", "leakage"}, {})
+    assert next(line["lineage"] for line in rejected if line["reason"] == "near_duplicate")["working"] == {"judge": 4}
 
 
 def test_rejected_shows_fields_only_beyond_the_leakage_gate(written: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -18,6 +19,7 @@ from textsynth.outputs.store import VERSION, Store
 from textsynth.records import Completion, Record, Request, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
+GAVE = {"requests": 3, "tokens": 12, "passed": [0], "accepted": [0]}
 
 WRITER = """
 import sys
@@ -78,20 +80,22 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     verdicts = [Verdict("schema", True), Verdict("dedup", False, "near_duplicate", {"jaccard": 0.9}, "r0000000")]
     with Store(tmp_path) as store:
         store.put("job", {"a": [1, None]})
-        store.open_round(0, 0, 2, {"block": 2})
+        store.open_round(0, 0, [2, 0], {"block": 2})
         store.add_requests([("r0000001", request(1)), ("r0000002", request(2))])
         store.add_completion(Completion("r0000001-0-0", '{"note": "é"}', "length", 30, 4))
-        store.close_round(0, 3, [(1, record, "rejected", verdicts)], {"new": 1})
+        store.close_round(0, [(1, record, 1, "rejected", verdicts)], GAVE | {"passed": [0, 0]}, {"new": 1})
         store.add_vectors({"key": b"\x00\x01"})
     with Store(tmp_path, write=False) as store:
         assert (store.get("job"), store.get("nothing", 3)) == ({"a": [1, None]}, 3)
         assert store.completion("r0000001-0-0") == Completion("r0000001-0-0", '{"note": "é"}', "length", 30, 4)
         assert store.completion("r0000002-0-0") is None
-        expected = {"round": 0, "first": 0, "planned": 2, "requests": 3, "accepted": 0, "closed": 1}
-        expected |= {"aim": {"block": 2}, "gave": {"new": 1}}
+        expected = {"round": 0, "first": 0, "planned": 2, "cells": [2, 0], "requests": 3, "tokens": 12, "closed": 1}
+        expected |= {"passed": [0, 0], "accepted": [0], "aim": {"block": 2}, "gave": {"new": 1}}
         assert store.rounds() == [expected]
         (row,) = store.records("rejected")
         assert (row["id"], row["reason"], row["fields"]) == ("r0000001", "near_duplicate", {"note": "é", "age": 7})
+        assert (row["number"], row["cell"], row["state"]) == (1, 1, "rejected")
+        assert store.tally() == [{"cell": 1, "state": "rejected", "reason": "near_duplicate", "count": 1}]
         assert (row["attributes"], row["working"], row["lineage"]) == ({"style": "terse"}, {"judge": 4}, {"steps": []})
         assert list(store.records("accepted")) == []
         found = [(v["filter"], v["accepted"], v["reason"], v["scores"]) for v in store.verdicts("r0000001")]
@@ -118,15 +122,15 @@ def test_the_first_answer_to_a_request_is_kept(tmp_path: Path) -> None:
 def test_a_round_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
     twins = [Record(f"r{number:07d}", 0, {}, {}) for number in (1, 2, 2)]
     with Store(tmp_path) as store:
-        store.open_round(0, 0, 3)
+        store.open_round(0, 0, [3])
         store.add_completion(Completion("r0000001-0-0", "{}", "stop"))
         with pytest.raises(StoreError, match="UNIQUE"):
-            store.close_round(0, 3, [(at, twin, "accepted", []) for at, twin in enumerate(twins)])
+            store.close_round(0, [(at, twin, 0, "accepted", []) for at, twin in enumerate(twins)], GAVE)
     with Store(tmp_path) as store:
         assert list(store.records()) == []
         assert [entry["closed"] for entry in store.rounds()] == [0]
         assert store.completion("r0000001-0-0") is not None
-        store.close_round(0, 3, [(at, twin, "accepted", []) for at, twin in enumerate(twins[:2])])
+        store.close_round(0, [(at, twin, 0, "accepted", []) for at, twin in enumerate(twins[:2])], GAVE)
         assert [record["id"] for record in store.records("accepted")] == ["r0000001", "r0000002"]
 
 
@@ -213,8 +217,12 @@ def test_an_empty_database_can_be_started_but_not_read(tmp_path: Path) -> None:
 def test_another_version_is_refused(tmp_path: Path, write: bool, other: int) -> None:
     with Store(tmp_path) as store:
         store.put("version", other)
-    with pytest.raises(InputError, match=rf"has version {other}; this textsynth reads {VERSION}. Use the textsynth"):
+    before = (tmp_path / "run.db").read_bytes()
+    who = "a newer textsynth wrote it: update this one" if other > VERSION else "an older textsynth wrote it"
+    said = rf"has version {other}; this textsynth reads {VERSION} \({who}\)\. Use the textsynth that wrote it"
+    with pytest.raises(InputError, match=said):
         Store(tmp_path, write=write)
+    assert (tmp_path / "run.db").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["run.db"]
 
 
@@ -222,7 +230,7 @@ def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "run.db")
     other.execute("CREATE TABLE songs (name)")
     other.close()
-    with pytest.raises(StoreError, match=r"run\.db cannot be used \(no such table: meta\)"):
+    with pytest.raises(StoreError, match=r"run\.db is damaged \(no such table: meta\), and no completion"):
         Store(tmp_path)
 
 
@@ -234,20 +242,51 @@ def read_all(folder: Path, write: bool) -> None:
 
 
 @pytest.mark.parametrize("write", [True, False])
-@pytest.mark.parametrize("keep", [0.02, 0.3, 0.9])
-def test_a_truncated_database_is_one_sentence(tmp_path: Path, write: bool, keep: float) -> None:
-    fake_run(tmp_path, 60).close()
+@pytest.mark.parametrize("keep", [0.02, 0.5, 0.9])
+def test_a_truncated_database_is_one_sentence_that_says_what_is_left(tmp_path: Path, write: bool, keep: float) -> None:
+    fake_run(tmp_path, 200).close()
     path = tmp_path / "run.db"
     os.truncate(path, int(path.stat().st_size * keep))
-    with pytest.raises(StoreError, match=r"run\.db cannot be used \(.*\). Restore it from a copy") as caught:
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=r"run\.db is damaged \(.*\)") as caught:
         read_all(tmp_path, write)
-    assert SEED_TEXT not in str(caught.value)
+    said = str(caught.value)
+    assert SEED_TEXT not in said and len(said.splitlines()) == 1
+    found = re.search(
+        r"; (\d+) completions and (\d+) records can still be read\. Restore it from a copy, or take", said
+    )
+    if keep == 0.02:
+        assert "no completion in it can be read. Restore it from a copy, or choose another folder" in said
+    else:
+        assert found is not None
+        assert 200 * keep * 0.7 < int(found[1]) <= 200 and 200 * keep * 0.7 < int(found[2]) <= 200
+        assert said.endswith(f"textsynth run JOB --out NEW --reuse {tmp_path}.")
+    assert path.read_bytes() == before  # nothing is rebuilt
+    assert [one.name for one in tmp_path.iterdir()] == ["run.db"]
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_an_overwritten_page_is_one_sentence_that_says_what_is_left(tmp_path: Path, write: bool) -> None:
+    fake_run(tmp_path, 200).close()
+    path = tmp_path / "run.db"
+    before = bytearray(path.read_bytes())
+    at = before.index(b"r0000100-0-0") // 4096 * 4096
+    before[at : at + 4096] = b"\xff" * 4096
+    path.write_bytes(before)
+    with pytest.raises(StoreError, match=r"run\.db is damaged") as caught:
+        read_all(tmp_path, write)
+    found = re.search(r"; (\d+) completions and (\d+) records can still be read\.", str(caught.value))
+    assert found is not None and int(found[1]) >= 100 and int(found[2]) >= 100
+    assert (int(found[1]), int(found[2])) != (200, 200)
+    assert path.read_bytes() == before
 
 
 def test_garbage_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "run.db").write_bytes(b"\xff" * 9000)
     for write in (True, False):
-        with pytest.raises(StoreError, match=r"run\.db cannot be used \(file is not a database\)"):
+        with pytest.raises(
+            StoreError, match=r"damaged \(file is not a database\), and no completion in it can be read"
+        ):
             Store(tmp_path, write=write)
 
 
@@ -290,5 +329,5 @@ def test_a_disk_that_fills_while_a_run_begins_leaves_a_folder_that_can_begin_aga
     _, error = fill(tmp_path, most)
     assert "the disk is full or failed" in error
     with Store(tmp_path) as store:
-        store.open_round(0, 0, 1)
+        store.open_round(0, 0, [1])
         assert len(store.rounds()) == 1

@@ -40,7 +40,10 @@ CREATE TABLE verdicts (
 def connect(path: Path, write: bool) -> sqlite3.Connection:
     """Open the file, which is made with mode 0600 if it is new."""
     if not write:
-        return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        with suppress(sqlite3.Error):  # what is no database says so at the first query
+            db.execute("PRAGMA writable_schema = ON")  # else SQLite reads nothing of a file that was cut short
+        return db
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     return sqlite3.connect(path)
 

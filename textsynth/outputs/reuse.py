@@ -39,6 +39,7 @@ class Earlier:
         if engine.get("fingerprint") not in self._models:
             return None
         try:
-            return self._store.completion(request.id) if self._store.has_request(request) else None
+            kept = self._store.completion(request.id) if self._store.has_request(request) else None
         except StoreError:  # a page that cannot be read: the answer is asked for again
             return None
+        return None if kept and "\0" in kept.text + kept.finish_reason else kept  # zeros where a page was cut short

@@ -254,17 +254,26 @@ class Store:
             yield from (dict(zip(names, row, strict=True)) for row in some)
 
     def _prepare(self) -> None:
+        """Nothing is written to a file that is damaged or of another version."""
+        new = not self._db.execute("SELECT 1 FROM sqlite_master").fetchone()
+        if new and not self._write:
+            raise InputError(f"{self.folder}: run.db is empty. Start the run again.")
+        if not new:
+            if self._write:
+                check_whole(self._db, self.folder)
+            self._check_version()
         if self._write:
             self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-        if not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            if not self._write:
-                raise InputError(f"{self.folder}: run.db is empty. Start the run again.")
+        if new:
             self._db.executescript(f"BEGIN; {TABLES}")  # all or nothing, so that one killed here can start again
             self.put("version", VERSION)
             self._db.commit()
-        elif self._write:
-            check_whole(self._db, self.folder)
-        if (version := self.get("version", 0)) != VERSION:
+
+    def _check_version(self) -> None:
+        version = self.get("version")
+        if version is None:
+            raise sqlite3.DatabaseError("it has no version")
+        if version != VERSION:
             newer = (
                 "a newer textsynth wrote it: update this one" if version > VERSION else "an older textsynth wrote it"
             )
