@@ -44,7 +44,7 @@ def test_records_made_elsewhere_are_judged_in_their_order(tmp_path: Path) -> Non
     ]
     assert dict(result.counts) == {"exact_duplicate": 1, "schema_mismatch": 2}
     third = lines(tmp_path / "out/lineage.jsonl")[2]
-    assert (third["source"], third["engine"]) == ("in.jsonl", None)
+    assert (third["source"], third["steps"]) == ("in.jsonl", [])
     page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
     assert "3 of 6 records accepted" in page and "From 6 read (50% yield)" in page
 
@@ -114,9 +114,9 @@ def test_filtering_goes_on_where_it_was_and_ends_the_same(tmp_path: Path, monkey
 def test_another_input_for_the_same_folder_is_refused(tmp_path: Path) -> None:
     job = tiny_job(tmp_path / "job")
     decided(job, write(tmp_path / "in.jsonl", GOOD), tmp_path / "out")
-    with pytest.raises(InputError, match=r"\(the input changed\)"):
+    with pytest.raises(InputError, match=r"another run: the input changed\. Choose a new"):
         decided(job, write(tmp_path / "other.jsonl", GOOD[:3]), tmp_path / "out")
-    with pytest.raises(InputError, match=r"\(the input changed\)"):
+    with pytest.raises(InputError, match=r"another run: the input changed\. Choose a new"):
         decided(job, write(tmp_path / "in.jsonl", GOOD[:3]), tmp_path / "out")
 
 
@@ -212,7 +212,8 @@ def test_deciding_again_needs_no_encoder_and_no_model_and_decides_as_a_new_run(
         assert ended.value.code == 0
     assert judged(tmp_path / "again") == judged(tmp_path / "new") == judged(tmp_path / "twice")
     assert [one[:2] for one in judged(gated_run)] != [one[:2] for one in judged(tmp_path / "again")]
-    assert {row["engine"] for row in lines(tmp_path / "again/lineage.jsonl")} == {"scripted"}  # that wrote them
+    writers = [step["engine"]["type"] for row in lines(tmp_path / "again/lineage.jsonl") for step in row["steps"]]
+    assert set(writers) == {"scripted"}  # that wrote them
     for name in ("accepted.jsonl", "rejected.jsonl", "lineage.jsonl"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "twice" / name).read_bytes()
 

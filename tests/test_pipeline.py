@@ -69,7 +69,7 @@ def test_every_accepted_record_has_its_lineage_in_the_same_order(tmp_path: Path)
     by_id = {f"s{n + 1:06d}": seed for n, seed in enumerate(SEEDS)} | {f"s{n:06d}": s for n, s in enumerate(SEEDS)}
     assert all(seed in by_id for row in lineage for seed in row["seed_ids"])
     assert [row["id"] for row in lineage] == sorted(row["id"] for row in lineage)
-    assert all(len(row["seed_ids"]) == 2 and row["engine"] == "scripted" for row in lineage)
+    assert all(len(row["seed_ids"]) == 2 and row["steps"][0]["engine"]["type"] == "scripted" for row in lineage)
     assert {row["attributes"]["tone"] for row in lineage} == {"dry", "warm"}
     assert all(row["scores"].keys() == {"schema", "dedup"} for row in lineage)
 
@@ -250,7 +250,7 @@ def test_fields_without_a_written_one_open_no_engine(tmp_path: Path) -> None:
     assert result.done
     made = lines(tmp_path / "run/accepted.jsonl")
     assert {fields["text"] for fields in made} <= {seed["text"] for seed in SEEDS}
-    assert json.loads((tmp_path / "run/manifest.json").read_text())["engine"] is None
+    assert json.loads((tmp_path / "run/manifest.json").read_text())["engines"] == []
 
 
 def test_copied_fields_come_from_one_row_and_are_labelled(tmp_path: Path) -> None:

@@ -140,11 +140,14 @@ def test_a_raised_budget_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"rng_seed": 6}, "the job's rng_seed, the seeds"),
-        ({"plan": {"round": 9}}, "the job's plan"),
-        ({"sampling": {"temperature": 0.1}}, "the job's sampling"),
-        ({"filters": [{"type": "schema"}]}, "the job's filters"),
-        ({"seeds": {"path": "seeds.jsonl", "holdout": 0.5}}, "the job's seeds, the seeds"),
+        ({"rng_seed": 6}, "rng_seed was 5 and is 6; the rows of the seeds changed"),
+        ({"plan": {"round": 9}}, "plan.round was 8 and is 9"),
+        ({"sampling": {"temperature": 0.1}}, "sampling.temperature was 0.7 and is 0.1"),
+        (
+            {"filters": [{"type": "schema"}]},
+            "filters[1].type was dedup and is absent; filters[1].shingle was 3 and is absent",
+        ),
+        ({"seeds": {"path": "seeds.jsonl", "holdout": 0.5}}, "seeds.holdout was 0.25 and is 0.5"),
     ],
 )
 def test_the_folder_of_another_job_is_refused_and_the_change_named(
@@ -152,23 +155,26 @@ def test_the_folder_of_another_job_is_refused_and_the_change_named(
 ) -> None:
     run_job(tiny_job(tmp_path), tmp_path / "run")
     before = (tmp_path / "run/run.db").read_bytes()
-    with pytest.raises(InputError, match=rf"a run of another job \({named} changed\)\. Choose a new folder"):
+    with pytest.raises(InputError) as error:
         run_job(tiny_job(tmp_path, **changes), tmp_path / "run")
+    again = f"textsynth run {tmp_path / 'job.yaml'} --out NEW --reuse {tmp_path / 'run'}"
+    assert f"this folder holds another run: {named}. Choose a new folder with --out; " in str(error.value)
+    assert str(error.value).endswith(again)
     assert (tmp_path / "run/run.db").read_bytes() == before
 
 
 @pytest.mark.parametrize(
     ("file", "text", "named"),
     [
-        ("tiny.j2", "{% block user %}Another prompt.{% endblock %}", "a prompt"),
-        ("seeds.jsonl", "".join(json.dumps(seed | {"size": 2}) + "\n" for seed in SEEDS), "the seeds"),
+        ("tiny.j2", "{% block user %}Another prompt.{% endblock %}", "the text of a prompt"),
+        ("seeds.jsonl", "".join(json.dumps(seed | {"size": 2}) + "\n" for seed in SEEDS), "the rows of the seeds"),
     ],
 )
 def test_changed_inputs_are_named(tmp_path: Path, file: str, text: str, named: str) -> None:
     job = tiny_job(tmp_path)
     run_job(job, tmp_path / "run")
     (tmp_path / file).write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=rf"\({named} changed\)"):
+    with pytest.raises(InputError, match=rf"another run: {named} changed\. Choose a new folder"):
         run_job(job, tmp_path / "run")
 
 

@@ -61,7 +61,8 @@ def judged(number: int, fields: Mapping[str, Any] | None, kind: str) -> Judged:
     """One record with the verdicts that its kind gets."""
     record_id = f"r{number:07d}"
     step = {
-        "step": 0, "attempt": 0, "request_id": f"{record_id}-0-0", "sampling": {"temperature": 0.5}, "prompt": "clinical_note", "prompt_hash": "22dd",
+        "step": 0, "attempt": 0, "request_id": f"{record_id}-0-0", "sampling": {"temperature": 0.5},
+        "prompt": "clinical_note", "prompt_hash": "22dd",
         "seed_ids": ["s000001", "s000002"], "finish_reason": "stop", "prompt_tokens": 300, "completion_tokens": 70,
     }  # fmt: skip
     lineage = {"drawn_from": {"age": "s000003"}, "steps": [step]}
