@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -93,11 +94,19 @@ class Ledger:
                 self.close(Standing(*counts, row["requests"], row["tokens"]), steering)
         return [row for row in rows if not row["closed"]]
 
-    def promote(self, accepted: Sequence[int]) -> None:
-        """Count surplus records of each cell as accepted ones."""
-        if any(accepted):
-            zeros = (0,) * len(self.quotas)
-            self.standings = [*self.standings[:-1], self.standing.plus(Standing(zeros, zeros, tuple(accepted)))]
+    def promote(self, records: Iterable[tuple[int, int]]) -> dict[int, tuple[int, ...]]:
+        """Count surplus records, each with its round and cell, as accepted ones of their rounds, so that a later
+        sitting finds the same; returns what those rounds then have accepted."""
+        more = Counter(records)
+        found, before, given = {}, (0,) * len(self.quotas), [0] * len(self.quotas)
+        for round, standing in enumerate(self.standings):
+            here = [more[round, cell] for cell in range(len(self.quotas))]
+            given = [a + b for a, b in zip(given, here, strict=True)]
+            accepted = tuple(a + b for a, b in zip(standing.accepted, given, strict=True))
+            if any(here):
+                found[round] = tuple(a - b for a, b in zip(accepted, before, strict=True))
+            self.standings[round], before = replace(standing, accepted=accepted), accepted
+        return found
 
 
 def remember(store: Store, filters: Sequence[Filter], progress: Progress) -> None:
@@ -118,21 +127,18 @@ def remember(store: Store, filters: Sequence[Filter], progress: Progress) -> Non
 
 def promote(store: Store, ledger: Ledger, progress: Progress) -> None:
     """Accept surplus records, in their order, where a raised target has room for them."""
-    room = ledger.room
-    given = [0] * len(room)
-    for row in _surplus(store) if any(count > 0 for count in room) else ():
-        if given[row["cell"]] < room[row["cell"]]:
-            given[row["cell"]] += 1
-            store.promote([row["number"]])
-    ledger.promote(given)
-    progress.accepted += sum(given)
-    progress.rejected["surplus"] -= sum(given)
+    room, taken = ledger.room, []
+    surplus = "SELECT number, round, cell FROM records WHERE state = 'surplus' ORDER BY number"
+    for row in list(store.rows(surplus)) if any(count > 0 for count in room) else ():
+        if room[row["cell"]] > 0:
+            room[row["cell"]] -= 1
+            taken.append(row)
+    rounds = ledger.promote((row["round"], row["cell"]) for row in taken)
+    store.promote([row["number"] for row in taken], rounds)
+    progress.accepted += len(taken)
+    progress.rejected["surplus"] -= len(taken)
     progress.rejected += type(progress.rejected)()  # drops zero counts
     store.commit()
-
-
-def _surplus(store: Store) -> Iterator[Mapping[str, Any]]:
-    return iter(list(store.rows("SELECT number, cell FROM records WHERE state = 'surplus' ORDER BY number")))
 
 
 def _record(row: Mapping[str, Any]) -> Record:

@@ -159,9 +159,11 @@ class Store:
         names = ("cells", "passed", "accepted", "aim", "gave")
         return [_decoded(row, *names) for row in self.rows("SELECT * FROM rounds ORDER BY round")]
 
-    def promote(self, numbers: Sequence[int]) -> None:
-        """Make surplus records accepted ones: a raised target has room for them."""
+    def promote(self, numbers: Sequence[int], accepted: Mapping[int, Sequence[int]]) -> None:
+        """Make surplus records accepted ones, and note how many their rounds then have accepted of each cell."""
         self._run("UPDATE records SET state = 'accepted', reason = NULL WHERE number = ?", [(n,) for n in numbers])
+        rows = [(_json(list(counts)), round) for round, counts in accepted.items()]
+        self._run("UPDATE rounds SET accepted = ? WHERE round = ?", rows)
 
     def records(self, state: str | None = None) -> Iterator[dict[str, Any]]:
         """Judged records in order, their JSON columns decoded; all states, or one."""
@@ -274,11 +276,9 @@ class Store:
         if version is None:
             raise sqlite3.DatabaseError("it has no version")
         if version != VERSION:
-            newer = (
-                "a newer textsynth wrote it: update this one" if version > VERSION else "an older textsynth wrote it"
-            )
+            who = "a newer textsynth wrote it: update this one" if version > VERSION else "an older textsynth wrote it"
             raise InputError(
-                f"{self.folder}: run.db has version {version}; this textsynth reads {VERSION} ({newer}). "
+                f"{self.folder}: run.db has version {version}; this textsynth reads {VERSION} ({who}). "
                 "Use the textsynth that wrote it, or a new folder."
             )
 
