@@ -50,7 +50,12 @@ def test_the_program_runs_by_itself_and_says_its_version() -> None:
     ("arguments", "said"),
     [
         (["rnu"], "No such command 'rnu'"),
-        (["run"], "Missing argument 'JOB'"),
+        (["run"], "Missing option '--out'"),
+        (["run", "--out", "x"], "run: give a job file, or --from-manifest with the folder of a run"),
+        (["run", "job.yaml", "--from-manifest", "y", "--out", "x"], "one of the two"),
+        (["run", "job.yaml", "--out", "x", "--progress", "loud"], "run: --progress is loud. Use text or json"),
+        (["run", "job.yaml", "--out", "x", "--shard", "3/2"], "run: --shard is 3/2. Use i/n"),
+        (["merge", "gone", "away", "--out", "x"], "there is no manifest to read"),
         (["run", "job.yaml"], "Missing option '--out'"),
         (["run", "job.yaml", "--output", "x"], "No such option"),
         (["run", "gone.yaml", "--out", "x"], "gone.yaml: there is no such file"),
@@ -282,5 +287,5 @@ def test_a_folder_of_another_job_ends_with_2_and_is_left_alone(shell: Shell, fin
     before = {path.name: path.read_bytes() for path in (finished / "run").iterdir()}
     other = tiny_job(finished / "other", rng_seed=9)
     said = shell("run", other.path, "--out", finished / "run")
-    assert said.code == 2 and "this folder holds a run of another job" in said.err
+    assert said.code == 2 and "this folder holds another run: " in said.err and "rng_seed was 5 and is 9" in said.err
     assert {path.name: path.read_bytes() for path in (finished / "run").iterdir()} == before

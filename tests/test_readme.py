@@ -114,8 +114,11 @@ def test_the_job_file_has_no_fault(tmp_path: Path) -> None:
     rows = [json.loads(line) | {"visit": number} for number, line in enumerate(seeds)]
     lines = [json.dumps({("text" if name == "note" else name): v for name, v in row.items()}) for row in rows]
     (tmp_path / "notes.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    judge = "{% block user %}From 1 to 5, how good is this note? {{ fields.note }}{% endblock %}"
+    judge = "{% block user %}From 1 to 5, how good are these? {{ fields.draft | join(' / ') }}{% endblock %}"
     (tmp_path / "judge.j2").write_text(judge, encoding="utf-8")
+    (tmp_path / "revise.j2").write_text(
+        "{% block user %}Better than {{ fields.score }}.{% endblock %}", encoding="utf-8"
+    )
     (tmp_path / "job.yaml").write_text(block("The job file", "yaml"), encoding="utf-8")
     prepared = prepare(load_job(tmp_path / "job.yaml"), engine=ScriptedEngine(), check_only=True)
     assert prepared.named("copied") == ["age"] and prepared.named("written") == ["note"]

@@ -34,6 +34,7 @@ from textsynth.rounds import Draft, Round, Writer, judged_round, standing_of
 from textsynth.similarity.encoder import StoredEncoder, TextEncoder
 from textsynth.stopping import Stop, StopNow, listening
 
+Asked = tuple[str, Request]  # a record's id and a request that is new
 COMMIT_SECONDS, COMMIT_COMPLETIONS = 0.5, 64  # a completion is durable this soon
 
 
@@ -204,10 +205,9 @@ class Run:
 
     def _plan(self, threads: EngineThreads | None) -> bool:
         """Open the next round, if its results so far allow one that is not empty or waits for one that is open."""
-        ledger, planner = self.ledger, self.prepared.planner
-        number, waiting = len(ledger.planned), ledger.waiting
-        counts = planner.next_round(ledger.known, waiting, self.prepared.cost)
-        if not any(counts) and not any(waiting):
+        ledger, number = self.ledger, len(self.ledger.planned)
+        counts = self.prepared.planner.next_round(ledger.known, ledger.waiting, self.prepared.cost)
+        if not any(counts) and not any(ledger.waiting):
             return False
         first, aim = ledger.next_first, None
         if self.steer is not None:
@@ -230,9 +230,7 @@ class Run:
         self.store.add_requests(new)
         self.store.commit()
 
-    def _ask(
-        self, threads: EngineThreads, round: Round, draft: Draft, requests: Iterable[Request]
-    ) -> list[tuple[str, Request]]:
+    def _ask(self, threads: EngineThreads, round: Round, draft: Draft, requests: Iterable[Request]) -> list[Asked]:
         """Ask what no kept completion answers; returns it. What one answers goes on from there."""
         todo, new = list(requests), []
         while todo:

@@ -40,7 +40,7 @@ class Answer:
     entries: list[Mapping[str, Any]] = field(default_factory=list)
     fields: Mapping[str, Any] | None = None
     fault: str = ""
-    reason: str = ""  # of a fault that ends the record
+    refused: Verdict | None = None  # for a fault that ends the record
     settled: bool = False
 
 
@@ -116,9 +116,10 @@ class Writer:
             answer.attempt += 1
             return [self._request(draft, place, (*request.messages, *_retry_turns(completion.text, answer.fault)))]
         if answer.fields is None:
-            answer.reason = "truncated" if completion.finish_reason == "length" else "invalid_json"
+            reason = "truncated" if completion.finish_reason == "length" else "invalid_json"
+            answer.refused = Verdict("parse", False, reason, {"error": answer.fault})
         elif answer.fault and step.working:
-            answer.reason = "schema_mismatch"
+            answer.refused = Verdict("parse", False, "schema_mismatch", {"error": answer.fault})
         answer.settled = True
         if not all(one.settled for one in draft.answers.values()):
             return []
@@ -141,12 +142,12 @@ class Writer:
         lineage = {**record.lineage, "steps": [*record.lineage.get("steps", []), *entries]}
         draft.record = replace(record, lineage=lineage)
         draft.step, draft.answers = draft.step + 1, {}
-        bad = next((answer for answer in answers if answer.reason), None)
+        bad = next((answer for answer in answers if answer.refused), None)
         for answer in answers:
             if answer.fields is not None:
                 self._merge(draft, step, answer.fields)
         if bad is not None:
-            draft.refused = Verdict("parse", False, bad.reason, {"error": bad.fault})
+            draft.refused = bad.refused
             if bad.fields is None:
                 draft.record = replace(draft.record, fields=None)
         elif rules := self._rules[step.number]:
