@@ -315,7 +315,7 @@ EVALUATION: dict[str, Any] = {
             "bins": ["<script>", "漢\x00"], "real": [0.5, 0.5], "synthetic": [0.4, 0.6], "holdout": [0.5, 0.5]}},
         {"name": "note", "kind": "text"},
     ],
-    "correlation": {"columns": ["a", "b"], "real": [[1, 0.1], [0.1, 1]], "synthetic": [[1, None], [None, 1]]},
+    "correlation": {"columns": ["a", "b", "c"], "real": [[1, 0.1, 0]] * 3, "synthetic": [[1, None, 0.9]] * 3},
     "map": {"explained": 0.3, "synthetic": [[0.1, 0.2]] * 900, "holdout": [[0.0, 0.1]]},
     "similarity": {"span": {"edges": [0, 5, 10], "counts": {"synthetic": [3, 1], "holdout": [2, 2]}}},
     "lengths": {"edges": [0, 5, 10], "counts": {"synthetic": [3, 1], "holdout": [2, 2]}},

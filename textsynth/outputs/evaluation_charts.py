@@ -34,14 +34,16 @@ def evaluation_charts(evaluation: Numbers) -> Iterator[dict[str, str]]:
         share = found.get("explained")
         note = "" if share is None else f"two directions that hold {share:.0%} of the spread; a point is a record"
         yield {"title": "Map of embeddings", "note": note, "svg": map_chart(found)}
-    if (found := evaluation.get("correlation")) and len(found["columns"]) > 1:
+    if (found := evaluation.get("correlation")) and len(found["columns"]) > 2:
         note = "synthetic minus real: green is more, red is less; full color is a difference of 0.5"
         yield {"title": "Correlations: the difference", "note": note, "svg": correlation_chart(found)}
     if lengths := evaluation.get("lengths"):
         yield {"title": "Length of the text", "note": "", "svg": histogram_chart(lengths, "words")}
     for name, histogram in (evaluation.get("similarity") or {}).items():
         title, label = _HISTOGRAMS.get(name, (name, name))
-        yield {"title": title, "note": "", "svg": histogram_chart(histogram, label, _required(evaluation, name))}
+        gate = _required(evaluation, name)
+        note = "" if gate is None else "upright: what --require allows"
+        yield {"title": title, "note": note, "svg": histogram_chart(histogram, label, gate)}
     drawn = [column for column in evaluation.get("columns") or () if column.get("distribution")]
     farthest = sorted(drawn, key=lambda column: column.get("accuracy") or 0)[:_MOST_COLUMNS]
     for column in farthest:
@@ -86,6 +88,8 @@ def correlation_chart(found: Numbers) -> str:
                 axes.add_patch(Rectangle((j, i - 1), 0.94, 0.94, color=color, alpha=round(min(1, abs(gap) * 2), 3)))
         axes.set_xlim(0, len(names) - 1)
         axes.set_ylim(len(names) - 1, 0)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
         axes.grid(False)
         axes.set_yticks([at + 0.47 for at in range(len(names) - 1)], [_label(str(name)) for name in names[1:]])
         turned = [_label(str(name)) for name in names[:-1]]
@@ -107,6 +111,7 @@ def map_chart(found: Numbers) -> str:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.set_aspect("equal", "datalim")
+        axes.spines[:].set_visible(False)
         axes.grid(False)
 
     return svg(draw, "Map of embeddings of synthetic and real records", (4.4, 3.2))
