@@ -174,11 +174,11 @@ def test_without_javascript_the_page_still_shows_records(tmp_path: Path, look: O
         assert not seen.page.locator("#search").is_visible()
 
 
-def test_printed_it_has_no_controls(tmp_path: Path, look: Open) -> None:
+def test_printed_it_has_the_sample_in_place_of_the_controls(tmp_path: Path, look: Open) -> None:
     with look(page_of(tmp_path)) as seen:
         seen.page.emulate_media(media="print")
         assert not seen.page.locator("#search").is_visible() and not seen.page.locator("#more").is_visible()
-        assert seen.page.locator("#list summary").first.is_visible()
+        assert seen.page.locator("article.record").first.is_visible()
         assert len(seen.page.pdf()) > 20_000
 
 

@@ -34,7 +34,7 @@ def browsed(store: Store, judged: int, sources: Mapping[str, str]) -> tuple[list
         which = f"{kept:,} of {judged:,}, spread evenly over the run; the files of the run folder have all. "
     return records, which + (
         "Open one to see what is behind it; a fact that stands in the text word for word is marked. "
-        "A refused record has its text here only where no seed can stand in it."
+        "A refused record has its text here only where the leakage gate had accepted it."
     )
 
 
