@@ -313,8 +313,9 @@ EVALUATION: dict[str, Any] = {
     "columns": [
         {"name": "</style>$a$ \u202e", "kind": "category", "accuracy": 0.9, "ceiling": 0.95, "distribution": {
             "bins": ["<script>", "漢\x00"], "real": [0.5, 0.5], "synthetic": [0.4, 0.6], "holdout": [0.5, 0.5]}},
-        {"name": "note", "kind": "text"},
+        {"name": "note", "kind": "text", "missing": {"synthetic": 0.125, "real": 0.0}},
     ],
+    "cells": {"columns": ["age", "sex"], "smallest": 3, "cells": 140, "below": {"5": 0.04}},
     "correlation": {"columns": ["a", "b", "c"], "real": [[1, 0.1, 0]] * 3, "synthetic": [[1, None, 0.9]] * 3},
     "map": {"explained": 0.3, "synthetic": [[0.1, 0.2]] * 900, "holdout": [[0.0, 0.1]]},
     "similarity": {"span": {"edges": [0, 5, 10], "counts": {"synthetic": [3, 1], "holdout": [2, 2]}}},
@@ -331,8 +332,19 @@ def test_an_evaluation_of_two_files_has_a_page_that_says_first_which_gate_failed
     assert text.index("1 of 2 required gates failed") < text.index("failed privacy.longest_span is 12, and < 8")
     assert text.index("passed utility.macro_f1 is 0.74") < text.index("privacy.longest_span12")
     assert "1,200 records, 1,000 of them used" in text
+    assert "140 cells, the smallest with 3. 4.0% of the records are in cells of fewer than 5." in text
+    assert "syntheticcolumns" in text and "0.1250" in text
     assert page.charts == 6 and {"script", "b"}.isdisjoint(page.tags)
     assert page.tags.count("use") < 900  # the map is thinned
+
+
+def test_of_many_columns_the_farthest_are_drawn_and_that_is_said(tmp_path: Path) -> None:
+    (column, _) = EVALUATION["columns"]
+    columns = [column | {"name": f"column {at}", "accuracy": 0.5 + at / 100} for at in range(20)]
+    path = write_evaluation_report(EVALUATION | {"columns": columns}, tmp_path / "page.html")
+    titles = re.findall(r"<h3><bdi>(column \d+)</bdi>", path.read_text(encoding="utf-8"))
+    assert titles == [f"column {at}" for at in range(12)]
+    assert "one of the 12 farthest of 20 columns; accuracy 0.500" in Page(path.read_text(encoding="utf-8")).text
 
 
 def test_an_evaluation_with_nothing_computed_still_has_a_page(tmp_path: Path) -> None:

@@ -32,10 +32,14 @@ def evaluation_charts(evaluation: Numbers) -> Iterator[dict[str, str]]:
         yield {"title": "Trained on synthetic, tested on real", "note": note, "svg": utility_chart(utility["scores"])}
     if (found := evaluation.get("map")) and found.get("synthetic"):
         share = found.get("explained")
-        note = "" if share is None else f"two directions that hold {share:.0%} of the spread; a point is a record"
+        note = f"a point is a record, at most {_MOST_POINTS} a set"
+        if share is not None:
+            note += f"; two directions that hold {share:.0%} of the spread"
         yield {"title": "Map of embeddings", "note": note, "svg": map_chart(found)}
     if (found := evaluation.get("correlation")) and len(found["columns"]) > 2:
         note = "synthetic minus real: green is more, red is less; full color is a difference of 0.5"
+        if len(found["columns"]) > _MOST_CORRELATED:
+            note += f"; the first {_MOST_CORRELATED} of {len(found['columns'])} columns"
         yield {"title": "Correlations: the difference", "note": note, "svg": correlation_chart(found)}
     if lengths := evaluation.get("lengths"):
         yield {"title": "Length of the text", "note": "", "svg": histogram_chart(lengths, "words")}
@@ -47,8 +51,9 @@ def evaluation_charts(evaluation: Numbers) -> Iterator[dict[str, str]]:
     drawn = [column for column in evaluation.get("columns") or () if column.get("distribution")]
     farthest = sorted(drawn, key=lambda column: column.get("accuracy") or 0)[:_MOST_COLUMNS]
     for column in farthest:
-        note = f"accuracy {column['accuracy']:.3f}" if column.get("accuracy") is not None else ""
-        note += f", ceiling {column['ceiling']:.3f}" if note and column.get("ceiling") is not None else ""
+        note = "" if len(drawn) == len(farthest) else f"one of the {len(farthest)} farthest of {len(drawn)} columns; "
+        note += f"accuracy {column['accuracy']:.3f}" if column.get("accuracy") is not None else ""
+        note += f", ceiling {column['ceiling']:.3f}" if column.get("ceiling") is not None else ""
         yield {"title": str(column["name"]), "note": note, "svg": distribution_chart(column)}
 
 
