@@ -24,12 +24,13 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069
 
 def evaluation_charts(evaluation: Numbers) -> Iterator[dict[str, str]]:
     """Each chart with its title and note; none for what the evaluation has no numbers of."""
-    utility = evaluation.get("utility")
-    if utility and utility.get("scores"):
+    utility = evaluation.get("utility") or {}
+    scores = [one for one in utility.get("scores", ()) if one["macro_f1"] is not None]
+    if scores:
         note = (
             f"macro-F1 on real records set aside, label {_label(str(utility['label']), 40)}; trained on real: ceiling"
         )
-        yield {"title": "Trained on synthetic, tested on real", "note": note, "svg": utility_chart(utility["scores"])}
+        yield {"title": "Trained on synthetic, tested on real", "note": note, "svg": utility_chart(scores)}
     if (found := evaluation.get("map")) and found.get("synthetic"):
         share = found.get("explained")
         note = f"a point is a record, at most {_MOST_POINTS} a set"
