@@ -25,7 +25,7 @@ BODY_LINES = 40
 LAYERS = (
     {"cli"},
     {"cli_folders"},
-    {"terminal", "decide"},
+    {"terminal", "decide", "evaluation"},
     {"pipeline"},
     {"feed", "folder", "rounds"},
     {"prepare"},
