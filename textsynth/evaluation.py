@@ -66,6 +66,7 @@ def evaluate_rows(
 ) -> dict[str, Any]:  # fmt: skip
     """The same, of rows that are read and typed."""
     import numpy as np
+    from threadpoolctl import threadpool_limits
 
     from textsynth.metrics import sections
     from textsynth.metrics.privacy import cells
@@ -77,12 +78,13 @@ def evaluate_rows(
     parts = sections.Sections(data.rows, data.kinds, {w: data.frame(w) for w in data.rows}, data.notes, rng, rng_seed)
     texts = {which: data.texts(which) for which in data.rows} if data.of_kind("text") else {}
     vectors = _vectors(texts, encoder, data.notes)
-    parts.columns_section()
-    if texts:
-        parts.text_section(texts, vectors)
-    if label is not None:
-        parts.utility_section(label, vectors)
-    parts.privacy_section(texts, vectors)
+    with threadpool_limits(1):  # so that no sum depends on how many cores there are, or how busy they are
+        parts.columns_section()
+        if texts:
+            parts.text_section(texts, vectors)
+        if label is not None:
+            parts.utility_section(label, vectors)
+        parts.privacy_section(texts, vectors)
     found: dict[str, Any] = {"files": data.files, "metrics": parts.metrics, **parts.details}
     if quasi_identifiers:
         found["cells"] = cells(data.rows["synthetic"], quasi_identifiers)

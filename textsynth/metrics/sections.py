@@ -13,9 +13,8 @@ from textsynth.metrics.estimate import Estimate, around, estimate, standard_erro
 from textsynth.metrics.names import TITLES
 
 SETS = ("real", "synthetic", "holdout")
-_FEWEST = 10  # records of each set for a classifier or an attack
+_FEWEST, _CLUSTERS = 10, 50  # records of each set for a classifier or an attack; clusters of the real texts
 _ATTACKED, _COMPARED, _MAP, _TEXTS = 2000, 2000, 800, 5000
-_CLUSTERS = 50
 
 
 class Sections:
@@ -67,7 +66,7 @@ class Sections:
         else:
             self.notes.append("columns: no column of numbers or categories, so there is no fidelity of columns.")
         missing = {which: [_missing(self.rows[which], n) for n in self.all_kinds] for which in SETS}
-        gaps = [np.abs(np.subtract(missing[which], missing["real"])).mean() for which in ("synthetic", "holdout")]
+        gaps = [np.abs(np.subtract(missing[which], missing["real"])).mean() for which in SETS[1:]]
         self.add("fidelity", {"missing_gap": estimate(*gaps)})
 
     def _accuracy(self) -> None:
@@ -163,8 +162,7 @@ class Sections:
         count = min(len(vectors[which]) for which in SETS)
         ours, theirs = (vectors[w][self.rng.permutation(len(vectors[w]))[:count]] for w in SETS[1:])
         real = vectors["real"][self.rng.permutation(len(vectors["real"]))[: max(count, _COMPARED)]]
-        measures = {"frechet": text.frechet, "mmd": text.mmd}
-        for name, measure in measures.items():
+        for name, measure in {"frechet": text.frechet, "mmd": text.mmd}.items():
             error = standard_error(lambda at, m=measure: m(real, ours[at]), count, self.rng, 5)  # type: ignore[misc]
             self.add("text", {name: around(measure(real, ours), measure(real, theirs), error)})
         auc, error = fidelity.told_apart(real, ours, self.rng_seed, "embeddings")

@@ -72,9 +72,11 @@ def _estimates(rows: list[dict[str, Any]]) -> dict[str, Estimate]:
 
 
 def _macro_f1(truth: Labels, said: Labels) -> float:
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(truth, said, average="macro", zero_division=0))
+    every, codes = np.unique(np.concatenate([truth, said]), return_inverse=True)
+    ours, theirs = np.split(codes, 2)
+    right = np.bincount(ours[ours == theirs], minlength=len(every))
+    both = np.bincount(ours, minlength=len(every)) + np.bincount(theirs, minlength=len(every))
+    return float(np.mean(2 * right / both))
 
 
 def _scores(truth: Labels, chances: Floats, classes: Labels, smallest: str) -> Mapping[str, Any]:
