@@ -39,9 +39,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     """Evaluations of genuine, independent and copied rows."""
     folder = tmp_path_factory.mktemp("files")
     real, holdout = people(200, 1), people(200, 2)
-    shuffled = [dict(row) for row in real]
+    shuffled, rng = [dict(row) for row in real], np.random.default_rng(4)
     for name in ("age", "code", "income"):
-        for row, value in zip(shuffled, np.random.default_rng(4).permutation([r[name] for r in real]), strict=True):
+        for row, value in zip(shuffled, rng.permutation([r[name] for r in real]), strict=True):
             row[name] = value.item()
     copied = [row | {"code": row["code"] + 1} for row in real]
     files = {name: write(folder / f"{name}.jsonl", rows) for name, rows in (("real", real), ("holdout", holdout))}

@@ -132,7 +132,7 @@ def accuracy(
 def correlations(frame: Frame, names: Sequence[str]) -> Floats:
     """Pearson's correlation of number columns, over rows that have both; 0 for a constant column."""
     with np.errstate(all="ignore"):
-        return np.nan_to_num(frame[list(names)].corr().to_numpy(float))
+        return np.asarray(np.nan_to_num(frame[list(names)].corr().to_numpy(float)))
 
 
 def correlation_gap(real: Frame, synthetic: Frame, holdout: Frame, names: Sequence[str], rng: Any) -> Estimate:
