@@ -80,6 +80,7 @@ def evaluate(
     """Compare synthetic records with the real ones: fidelity, text, diversity, utility, privacy."""
     from textsynth.evaluation import evaluate as evaluate_files
     from textsynth.evaluation import failed, write_metrics
+    from textsynth.outputs.report import write_evaluation_report
 
     pairs = [pair.partition("=") for pair in columns or ()]
     if bad := [ours for ours, sign, theirs in pairs if not (ours and sign and theirs)]:
@@ -96,6 +97,7 @@ def evaluate(
             print(f"{group}.{name}\t{value}\tholdout {ceiling}\t{metric['title']}")
     if out is not None:
         print(write_metrics(found, out))
+        print(write_evaluation_report(found, out / "report.html"))
     missed = failed(found)
     for sentence in missed:
         say(f"failed: {sentence}")

@@ -85,8 +85,8 @@ def _edges(values: Floats) -> Floats:
 
 
 def _top(column: Any) -> list[str]:
-    counts = column.dropna().value_counts().head(BINS)
-    return sorted(counts[counts >= _LEAST].index)
+    counts = column.value_counts(dropna=False).head(BINS)  # a frequent missing value takes one of the ten places
+    return sorted(value for value in counts[counts >= _LEAST].index if isinstance(value, str))
 
 
 def accuracies(real: dict[str, Ints], other: dict[str, Ints], sizes: Mapping[str, int]) -> tuple[Floats, Floats]:

@@ -105,4 +105,9 @@ def cells(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
     counts = Counter(canonical_json([row.get(name) for name in names]) for row in rows)
     sizes = np.array(list(counts.values()))
     below = {str(k): round(float(sizes[sizes < k].sum() / max(sizes.sum(), 1)), 6) for k in (2, 5, 10)}
-    return {"columns": list(names), "smallest": int(sizes.min(initial=0)), "cells": len(sizes), "below": below}
+    return {
+        "columns": list(names),
+        "smallest": int(sizes.min()) if len(sizes) else 0,
+        "cells": len(sizes),
+        "below": below,
+    }
