@@ -27,7 +27,7 @@ LAYERS = (
     {"cli_folders"},
     {"merge", "estimate"},
     {"repeat"},
-    {"terminal", "decide"},
+    {"terminal", "decide", "evaluation"},
     {"pipeline"},
     {"feed", "folder", "ledger", "rounds"},
     {"prepare"},

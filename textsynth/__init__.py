@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from textsynth.errors import InputError, RunError, TextsynthError
+    from textsynth.evaluation import evaluate
     from textsynth.job import Job, load_job
     from textsynth.pipeline import run_job
     from textsynth.progress import Progress, Result
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 _HOMES = {
     "errors": ("InputError", "RunError", "TextsynthError"),
+    "evaluation": ("evaluate",),
     "job": ("Job", "load_job"),
     "pipeline": ("run_job",),
     "progress": ("Progress", "Result"),
@@ -31,6 +33,7 @@ __all__ = [
     "Seed",
     "TextsynthError",
     "Verdict",
+    "evaluate",
     "load_job",
     "run_job",
 ]

@@ -233,7 +233,7 @@ def filter_command(
     _end(result, of=result.accepted + sum(result.counts.values()))
 
 
-for command in (cli_folders.report, cli_folders.export, cli_folders.show, cli_folders.models):
+for command in (cli_folders.report, cli_folders.export, cli_folders.show, cli_folders.models, cli_folders.evaluate):
     app.command()(command)
 
 

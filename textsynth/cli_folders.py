@@ -58,6 +58,52 @@ def show(
         print(visible(life_of(store, record_id, with_seeds)))
 
 
+def evaluate(
+    synthetic: Annotated[str, typer.Option(metavar="F", help="The synthetic records.", show_default=False)],
+    real: Annotated[str, typer.Option(metavar="F", help="The real records they were made from.", show_default=False)],
+    holdout: Annotated[
+        str | None, typer.Option(metavar="F", help="Real records that the generator never saw.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where metrics.json goes.", show_default=False)
+    ] = None,
+    label: Annotated[str | None, typer.Option(metavar="COLUMN", help="What models learn to predict.")] = None,
+    text: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column of free text.")] = None,
+    quasi: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A quasi-identifier.")] = None,
+    columns: Annotated[list[str] | None, typer.Option(metavar="SYNTHETIC=REAL", help="Columns to match.")] = None,
+    require: Annotated[
+        list[str] | None, typer.Option(metavar="CONDITION", help="Such as 'privacy.longest_span<8'; else exit code 1.")
+    ] = None,
+    most: Annotated[int, typer.Option(help="Records used of each file; more are sampled.", min=1)] = 50_000,
+    rng_seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
+) -> None:
+    """Compare synthetic records with the real ones: fidelity, text, diversity, utility, privacy."""
+    from textsynth.evaluation import evaluate as evaluate_files
+    from textsynth.evaluation import failed, write_metrics
+    from textsynth.outputs.report import write_evaluation_report
+
+    pairs = [pair.partition("=") for pair in columns or ()]
+    if bad := [ours for ours, sign, theirs in pairs if not (ours and sign and theirs)]:
+        raise InputError(f"evaluate: --columns is {bad[0]}. Use SYNTHETIC=REAL, two names of columns.")
+    found = evaluate_files(
+        synthetic, real, holdout, label=label, text=text or (), quasi_identifiers=quasi or (), require=require or (),
+        columns={ours: theirs for ours, _, theirs in pairs}, most=most, rng_seed=rng_seed,
+    )  # fmt: skip
+    for note in found["notes"]:
+        say(note)
+    for group, metrics in found["metrics"].items():
+        for name, metric in metrics.items():
+            value, ceiling = ("-" if metric[key] is None else f"{metric[key]:.4g}" for key in ("value", "ceiling"))
+            print(f"{group}.{name}\t{value}\tholdout {ceiling}\t{metric['title']}")
+    if out is not None:
+        print(write_metrics(found, out))
+        print(write_evaluation_report(found, out / "report.html"))
+    missed = failed(found)
+    for sentence in missed:
+        say(f"failed: {sentence}")
+    raise typer.Exit(1 if missed else 0)
+
+
 def models() -> None:
     """List the embedded models: name, size, license, where from, whether fetched."""
     from textsynth.models import EMBEDDED, is_fetched

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -11,7 +13,11 @@ from typing import Any
 import pytest
 
 from tests.outputs.fake_run import JOB, LEAKAGE, NOTES, SEED_TEXT, SOURCES, fake_run
-from textsynth.outputs.report import write_report
+from textsynth.metrics.run import run_metrics
+from textsynth.outputs import browser
+from textsynth.outputs import report as report_module
+from textsynth.outputs.export import write_run_files
+from textsynth.outputs.report import write_evaluation_report, write_report
 from textsynth.outputs.verdict import duration
 
 HOSTILE = {
@@ -19,7 +25,7 @@ HOSTILE = {
     "finding": "\u202eturned", "diagnosis": '"><img src=http://x/y onerror=z>', "treatment": "$\\frac{$ {{ 7 * 7 }}",
     "note": "</p></article><script>alert(2)</script><!-- {% raw %} \u202e " + "y" * 5000,
 }  # fmt: skip
-VOID = {"meta", "br", "img", "use", "path"}
+VOID = {"meta", "br", "img", "use", "path", "input"}
 
 
 class Page(HTMLParser):
@@ -30,10 +36,21 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str, str]] = []
         self.text = ""
+        self.scripts: list[str] = []
         self._open: list[str] = []
         self.feed(html)
         self.close()
         assert not self._open
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """What the browser of records shows."""
+        found: list[dict[str, Any]] = json.loads(self.scripts[0])["records"]
+        return found
+
+    @property
+    def charts(self) -> int:
+        return self.attributes.count(("svg", "role", "img"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
@@ -50,7 +67,9 @@ class Page(HTMLParser):
             assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self._open[-1:] != ["style"]:
+        if self._open[-1:] == ["script"]:
+            self.scripts.append(data)
+        elif self._open[-1:] != ["style"]:
             self.text += data
 
 
@@ -149,7 +168,7 @@ def test_new_ground_is_shown_by_round_and_so_is_what_was_done(tmp_path: Path) ->
             )
         page = Page(write_report(store, tmp_path).read_text(encoding="utf-8"))
     assert "New ground by round" in page.text
-    assert page.tags.count("svg") == 8
+    assert page.charts == 8
     assert "engine: the context is short (2 times)" in page.text
     assert "engine: saturation" not in page.text and "saturation: less is new." in page.text
     rounds = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))["rounds"]
@@ -175,10 +194,12 @@ def test_numbers_stand_in_metrics_json_too(tmp_path: Path) -> None:
 
 def test_charts_draw_the_gate_beside_genuine_records(tmp_path: Path) -> None:
     page = report(tmp_path)
-    assert page.tags.count("svg") == page.tags.count("figure") == 7
-    genuine = [value for tag, name, value in page.attributes if tag == "path" and "var(--genuine)" in value]
+    assert page.charts == page.tags.count("figure") == 7
+    genuine = [
+        value for tag, name, value in page.attributes if (tag, name) == ("path", "stroke") and value == "var(--genuine)"
+    ]
     assert len(genuine) == 4
-    assert not [value for _, name, value in page.attributes if name == "style" and re.search("#0[1-6]0", value)]
+    assert not [value for _, name, value in page.attributes if name in ("fill", "stroke") and "#0" in value]
 
 
 def test_same_run_same_bytes(tmp_path: Path) -> None:
@@ -189,12 +210,15 @@ def test_same_run_same_bytes(tmp_path: Path) -> None:
     assert files[0] == files[1]
 
 
-def test_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
+def test_page_loads_nothing_and_runs_one_script_that_its_policy_names(tmp_path: Path) -> None:
     page = report(tmp_path)
     assert ("meta", "http-equiv", "Content-Security-Policy") in page.attributes
     policy = next(value for tag, name, value in page.attributes if name == "content" and "default-src" in value)
-    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
-    assert {"script", "link", "iframe", "img", "object"}.isdisjoint(page.tags)
+    assert policy.startswith("default-src 'none'; script-src 'sha256-") and "unsafe" not in policy
+    data, script = page.scripts
+    assert policy.count(base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()) == 1
+    assert {"link", "iframe", "img", "object", "base", "form"}.isdisjoint(page.tags)
+    assert not [name for _, name, _ in page.attributes if name == "style" or name.startswith("on")]
     linked = [value for _, name, value in page.attributes if name in ("href", "src", "xlink:href")]
     assert all(value.startswith("#") for value in linked)
 
@@ -205,23 +229,136 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
         tmp_path, 20, ("accepted",), [HOSTILE], job_name=evil, shortfall=[evil], status="short",
         job=JOB | {"rng": evil}, seeds={evil: 1}, versions={evil: evil}, sources=SOURCES | {"sex": "written"},
     )  # fmt: skip
-    assert {"script", "img", "b"}.isdisjoint(page.tags)
-    assert page.tags.count("style") == 1
+    assert {"img", "b"}.isdisjoint(page.tags)
+    assert (page.tags.count("style"), page.tags.count("script")) == (1, 2)
     assert page.tags.count("article") == 20
     for value in HOSTILE.values():
         assert str(value) in page.text
+    assert "<" not in page.scripts[0] and "\u2028" not in page.scripts[0]
+    kept = {name: text for name, text, *_ in (*page.records[0]["facts"], *page.records[0]["texts"])}
+    assert kept == {name: str(value) for name, value in HOSTILE.items()}
 
 
 def test_page_holds_no_seed_text(tmp_path: Path) -> None:
-    assert SEED_TEXT not in report(tmp_path).text
+    report(tmp_path)
+    assert SEED_TEXT not in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert SEED_TEXT not in (tmp_path / "metrics.json").read_text(encoding="utf-8")
 
 
-def test_refused_records_are_not_shown(tmp_path: Path) -> None:
+def test_text_that_no_gate_accepted_is_nowhere_in_the_page(tmp_path: Path) -> None:
     notes = [NOTES[0] | {"note": f"text number {at}", "complaint": f"complaint {at}"} for at in range(2)]
     page = report(tmp_path, 2, ("accepted", "copied_span"), notes)
     assert "text number 0" in page.text and "complaint 0" in page.text
-    assert "text number 1" not in page.text and "complaint 1" not in page.text
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "text number 1" not in html and "complaint 1" not in html
+    assert [record["id"] for record in page.records if record.get("hidden")] == ["r0000001"]
+
+
+def test_the_browser_has_text_where_rejected_jsonl_has_it(tmp_path: Path) -> None:
+    with fake_run(tmp_path) as store:
+        page = Page(write_report(store, tmp_path).read_text(encoding="utf-8"))
+        write_run_files(store, tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "rejected.jsonl").read_text(encoding="utf-8").splitlines()]
+    refused = {record["id"]: bool(record["texts"]) for record in page.records if record["state"] != "accepted"}
+    assert refused == {line["id"]: "fields" in line for line in lines}
+    assert set(refused.values()) == {True, False}
+    assert len(page.records) == 80
+    assert "lineage" in page.records[0] and "drawn from: age = s000003" in page.records[0]["lineage"]
+
+
+def test_the_browser_has_an_even_sample_of_many_records_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(browser, "MOST", 20)
+    page = report(tmp_path)
+    assert [record["id"] for record in page.records[:3]] == ["r0000000", "r0000004", "r0000008"]
+    assert "20 of 80, spread evenly over the run" in page.text
+    monkeypatch.setattr(browser, "_ROOM", 9000)
+    page = report(tmp_path / "small")
+    assert 1 < len(page.records) < 20
+    assert f"{len(page.records)} of 80, spread evenly over the run" in page.text
+
+
+def test_a_text_of_a_megabyte_is_cut_and_its_length_said(tmp_path: Path) -> None:
+    page = report(tmp_path, 2, ("accepted",), [NOTES[0] | {"note": "y" * 1_000_000}])
+    assert page.records[0]["texts"] == [["note", "y" * 20_000, 1_000_000]]
+    assert (tmp_path / "report.html").stat().st_size < 500_000
+
+
+def test_yield_by_cell_comes_with_those_that_lack_most_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = [
+        {"cell": {"specialty": name}, "quota": 30, "accepted": got, "completed": 50, "yield_rate": got / 50,
+         "reasons": {"near_seed": 4}}
+        for name, got in (("Urology", 30), ("<b>Cardiology", 12))
+    ]  # fmt: skip
+    monkeypatch.setattr(report_module, "run_metrics", lambda *args: run_metrics(*args) | {"cells": cells})
+    page = report(tmp_path)
+    text = page.text[page.text.index("Yield by cell") :]
+    assert text.index("<b>Cardiology") < text.index("Urology")
+    assert "refused: 4 near_seed" in text
+
+
+EVALUATION: dict[str, Any] = {
+    "files": {kind: {"name": f"{kind}.csv", "records": 1200, "used": 1000} for kind in ("synthetic", "holdout")},
+    "requirements": [
+        {"text": "privacy.longest_span<8", "metric": "privacy.longest_span", "value": 12.0, "passed": False,
+         "said": "privacy.longest_span is 12, and < 8 is required."},
+        {"text": "utility.macro_f1>=0.7", "metric": "utility.macro_f1", "value": 0.74, "passed": True,
+         "said": "utility.macro_f1 is 0.74, and >= 0.7 is required."},
+    ],
+    "notes": ["column x: all values are the same."],
+    "metrics": {"privacy": {"longest_span": {
+        "title": "Longest run", "value": 12.0, "ceiling": 19.0, "low": None, "high": None, "better": "lower",
+        "secondary": False}}, "text": {}},
+    "columns": [
+        {"name": "</style>$a$ \u202e", "kind": "category", "accuracy": 0.9, "ceiling": 0.95, "distribution": {
+            "bins": ["<script>", "漢\x00"], "real": [0.5, 0.5], "synthetic": [0.4, 0.6], "holdout": [0.5, 0.5]}},
+        {"name": "note", "kind": "text", "missing": {"synthetic": 0.125, "real": 0.0}},
+    ],
+    "cells": {"columns": ["age", "sex"], "smallest": 3, "cells": 140, "below": {"5": 0.04}},
+    "correlation": {"columns": ["a", "b", "c"], "real": [[1, 0.1, 0]] * 3, "synthetic": [[1, None, 0.9]] * 3},
+    "map": {"explained": 0.3, "synthetic": [[0.1, 0.2]] * 900, "holdout": [[0.0, 0.1]]},
+    "similarity": {"span": {"edges": [0, 5, 10], "counts": {"synthetic": [3, 1], "holdout": [2, 2]}}},
+    "lengths": {"edges": [0, 5, 10], "counts": {"synthetic": [3, 1], "holdout": [2, 2]}},
+    "utility": {"label": "income", "scores": [
+        {"model": "columns", "trained_on": of, "macro_f1": 0.7, "low": 0.6, "high": 0.8}
+        for of in ("synthetic", "real")] + [{"model": "text", "trained_on": "both", "macro_f1": None}]},
+}  # fmt: skip
+
+
+def test_an_evaluation_of_two_files_has_a_page_that_says_first_which_gate_failed(tmp_path: Path) -> None:
+    page = Page(write_evaluation_report(EVALUATION, tmp_path / "page.html").read_text(encoding="utf-8"))
+    text = " ".join(page.text.split())
+    assert text.index("1 of 2 required gates failed") < text.index("failed privacy.longest_span is 12, and < 8")
+    assert text.index("passed utility.macro_f1 is 0.74") < text.index("privacy.longest_span12")
+    assert "1,200 records, 1,000 of them used" in text
+    assert "140 cells, the smallest with 3. 4.0% of the records are in cells of fewer than 5." in text
+    assert "syntheticcolumns" in text and "0.1250" in text
+    assert page.charts == 6 and {"script", "b"}.isdisjoint(page.tags)
+    assert page.tags.count("use") < 900  # the map is thinned
+
+
+def test_of_many_columns_the_farthest_are_drawn_and_that_is_said(tmp_path: Path) -> None:
+    (column, _) = EVALUATION["columns"]
+    columns = [column | {"name": f"column {at}", "accuracy": 0.5 + at / 100} for at in range(20)]
+    path = write_evaluation_report(EVALUATION | {"columns": columns}, tmp_path / "page.html")
+    titles = re.findall(r"<h3><bdi>(column \d+)</bdi>", path.read_text(encoding="utf-8"))
+    assert titles == [f"column {at}" for at in range(12)]
+    assert "one of the 12 farthest of 20 columns; accuracy 0.500" in Page(path.read_text(encoding="utf-8")).text
+
+
+def test_an_evaluation_with_nothing_computed_still_has_a_page(tmp_path: Path) -> None:
+    bare = {"files": EVALUATION["files"], "requirements": [], "notes": [], "metrics": {}}
+    page = Page(write_evaluation_report(bare, tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert "No gate was required." in page.text
+    assert page.charts == 0
+
+
+def test_a_run_shows_the_evaluation_that_it_keeps(tmp_path: Path) -> None:
+    page = report(tmp_path, evaluation=EVALUATION)
+    assert page.text.index("40 of 40 records accepted") < page.text.index("privacy.longest_span is 12")
+    assert page.charts == 7 + 6
+    assert json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))["evaluation"] == EVALUATION
 
 
 @pytest.mark.parametrize(
@@ -245,7 +382,8 @@ def test_a_run_without_anything(tmp_path: Path) -> None:
     assert "No record is complete yet." in page.text
     assert "No record was accepted yet." in page.text
     assert "there was no leakage gate" in page.text
-    assert page.tags.count("svg") == 0
+    assert page.charts == 0
+    assert page.records == []
 
 
 def test_a_run_that_stopped_before_the_gate_was_calibrated_claims_nothing_of_it(tmp_path: Path) -> None:

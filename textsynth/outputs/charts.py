@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import Any
 
 # Stand-ins that matplotlib draws with; the page's colors, light or dark, take their place.
@@ -43,8 +45,14 @@ _STYLE: Any = {
     "grid.linewidth": 0.5,
     "axes.axisbelow": True,
     "text.usetex": False,
+    "text.parse_math": False,
 }
-_GROUPS = {"accepted": (_ACCEPTED, "-"), "refused": (_REFUSED, "-"), "calibration": (_GENUINE, (0, (3, 1.5)))}
+_DASHES = (0, (3, 1.5))
+GROUPS: Mapping[str, tuple[str, Any]] = {
+    "accepted": (_ACCEPTED, "-"), "synthetic": (_ACCEPTED, "-"), "refused": (_REFUSED, "-"),
+    "calibration": (_GENUINE, _DASHES), "holdout": (_GENUINE, _DASHES),
+}  # fmt: skip
+INK, MORE, LESS = _INK, _ACCEPTED, _REFUSED
 
 
 def round_chart(rounds: Sequence[Mapping[str, Any]], name: str, title: str) -> str:
@@ -64,7 +72,7 @@ def round_chart(rounds: Sequence[Mapping[str, Any]], name: str, title: str) -> s
         axes.set_xlabel("round")
         axes.yaxis.set_major_formatter(PercentFormatter(1))
 
-    return _svg(draw, title)
+    return svg(draw, title)
 
 
 def histogram_chart(
@@ -80,8 +88,8 @@ def histogram_chart(
             if not sum(counts):
                 continue
             shares = [count / sum(counts) for count in counts]
-            color, dash = _GROUPS[name]
-            if name == "accepted":
+            color, dash = GROUPS[name]
+            if name in ("accepted", "synthetic"):
                 axes.stairs(shares, edges, fill=True, color=color, alpha=0.3, linewidth=0)
             axes.stairs(shares, edges, color=color, linestyle=dash, linewidth=1.3)
         for place, dash in ((gate, "-"), (policy, ":")):
@@ -93,25 +101,37 @@ def histogram_chart(
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
-    return _svg(draw, f"Shares of records by {label}")
+    return svg(draw, f"Shares of records by {label}")
 
 
-def _svg(draw: Any, title: str) -> str:
+def svg(draw: Callable[[Any], None], title: str, size: tuple[float, float] = (4.4, 2.2)) -> str:
+    """What `draw` puts on axes of `size` inches, as an svg element without styles of its own.
+
+    Colors stand in presentation attributes, so that a page whose policy forbids style attributes shows them.
+    """
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     out = io.BytesIO()
-    with rc_context(_STYLE):
-        figure = Figure(figsize=(4.4, 2.2), layout="constrained")
+    with rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # the reader's fonts draw it
+        figure = Figure(figsize=size, layout="constrained")
         draw(figure.add_subplot())
         dates = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         FigureCanvasSVG(figure).print_svg(out, metadata=dates)  # type: ignore[no-untyped-call]
     text = out.getvalue().decode()
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text[text.index("<svg") :], flags=re.S)
-    text = re.sub(r' id="(?![mp][0-9a-f]{10}")[^"]*"', "", text)  # what nothing in the chart refers to
-    text = re.sub(r'^<svg [^>]*?(viewBox="[^"]*")[^>]*>', rf'<svg \1 role="img" aria-label="{title}">', text, count=1)
-    text = re.sub(r" font-family: [^;]*;", "", text)
+    text = re.sub(r' id="(?![mp][0-9a-f]{10})[^"]*"', "", text)  # what nothing in the chart refers to
+    head = f'role="img" aria-label="{escape(title, quote=True)}"'
+    text = re.sub(r'^<svg [^>]*?(viewBox="[^"]*")[^>]*>', lambda found: f"<svg {found[1]} {head}>", text, count=1)
+    text = re.sub(r' style="([^"]*)"', _attributes, text)
     for stand_in, color in _COLORS.items():
         text = text.replace(stand_in, color)
     return re.sub(r"\n\s*", "\n", text).strip()
+
+
+def _attributes(found: re.Match[str]) -> str:
+    pairs = [part.split(":", 1) for part in found[1].split(";") if ":" in part]
+    kept = [(name.strip(), value.strip()) for name, value in pairs if name.strip() != "font-family"]
+    return "".join(f' {name}="{value}"' for name, value in kept)

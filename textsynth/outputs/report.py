@@ -1,6 +1,7 @@
 """report.html: one page that says what a run made, what is claimed of it and what is not; and its numbers as JSON.
 
-The page loads nothing and runs no script. Seed text never stands in it; a field copied from a seed row is labeled.
+The page loads nothing; it runs one script of its own, which its policy names by hash. Seed text never stands in it; a
+field copied from a seed row is labeled.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from textsynth.metrics.run import RAW_SCORES, run_metrics
+from textsynth.outputs.browser import CHARACTERS, as_text, browsed, scores_in_words
 from textsynth.outputs.charts import histogram_chart, round_chart
+from textsynth.outputs.evaluation_charts import evaluation_charts
 from textsynth.outputs.export import accepted_records, replacing
+from textsynth.outputs.page import render
 from textsynth.outputs.shortfall import cell_numbers
 from textsynth.outputs.store import Store
-from textsynth.outputs.verdict import claims, gates, verdict, words_for
+from textsynth.outputs.verdict import claims, evaluation_verdict, gates, verdict, words_for
 from textsynth.yaml12 import dump_yaml
 
 SHOWN = 20  # accepted records that the page shows, spread evenly over the run
+_MOST_CELLS = 20
 Numbers = Mapping[str, Any]
 
 _NEW_GROUND = (
@@ -39,42 +44,77 @@ _SCORES = {
 def write_report(store: Store, folder: Path) -> Path:
     """Write metrics.json and report.html of a run, finished or not; returns the page's path.
 
+    What `textsynth evaluate` would say of the run stands in it where the store has it, as `evaluation`.
+
     Raises:
         StoreError: the disk is full or the folder cannot be written.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
     meta = {key: store.get(key) for key in (
         "job", "job_name", "status", "shortfall", "elapsed", "started", "seeds", "sources", "engine", "hashes",
         "versions", "notes", "said",
     )}  # fmt: skip
-    evidence = store.get("evidence") or {}
+    evidence, evaluation = store.get("evidence") or {}, store.get("evaluation")
     target = sum(cell["quota"] for cell in store.get("cells") or ())
     numbers = run_metrics(store.judged(), store.rounds(), target, meta["sources"] or {}, evidence.get("leakage"))
     numbers |= {"cells": cell_numbers(store)}
     numbers |= {"status": meta["status"] or "running", "totals": store.totals(), "seeds": meta["seeds"] or {}}
+    if evaluation:
+        numbers["evaluation"] = evaluation
     with replacing(folder / "metrics.json") as file:
         file.write((json.dumps(numbers, ensure_ascii=False, indent=2) + "\n").encode())
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    page = environment.get_template("report.html").render(
+    records, which = browsed(store, numbers["completed"], meta["sources"] or {})
+    page = render(
         meta=meta,
+        name=meta["job_name"] or "run",
+        started=meta["started"],
         numbers=numbers,
         verdict=verdict(numbers, meta),
         claims=claims(numbers, meta),
         gates=gates(numbers, meta, evidence),
         refusals=[row | {"words": words_for(row["reason"])} for row in numbers["reasons"]],
-        charts=[chart | {"svg": Markup(chart["svg"])} for chart in _charts(numbers)],  # noqa: S704 - made of numbers
+        cells=_cells(numbers),
+        charts=list(_charts(numbers)),
+        evaluation=evaluation,
+        evaluation_charts=list(evaluation_charts(evaluation)) if evaluation else [],
         records=list(_shown(store, numbers["accepted"], meta["sources"] or {})),
+        browsed=which,
+        data={"records": records},
         job=dump_yaml(meta["job"] or {}),
         facts=list(_facts(meta, numbers)),
     )
-    with replacing(folder / "report.html") as file:
-        file.write(page.encode())
-    return folder / "report.html"
+    return _written(page, folder / "report.html")
+
+
+def write_evaluation_report(evaluation: Numbers, path: Path) -> Path:
+    """Write the page of `textsynth evaluate`: two files compared, no run behind them; returns its path.
+
+    Args:
+        evaluation: what metrics.json holds under `evaluation`.
+        path: the page.
+
+    Raises:
+        StoreError: the disk is full or the place cannot be written.
+    """
+    page = render(
+        name=" · ".join(str(file["name"]) for file in evaluation["files"].values()),
+        verdict=evaluation_verdict(evaluation),
+        evaluation=evaluation,
+        evaluation_charts=list(evaluation_charts(evaluation)),
+    )
+    return _written(page, path)
+
+
+def _written(page: str, path: Path) -> Path:
+    with replacing(path) as file:
+        file.write(page.encode("utf-8", "replace"))
+    return path
+
+
+def _cells(numbers: Numbers) -> list[Numbers]:
+    """The cells that a reader should see: those that lack most, then those of the lowest yield."""
+    found = numbers.get("cells") or ()
+    worst = sorted(found, key=lambda row: (row["accepted"] - row["quota"], row["yield_rate"] or 0))
+    return worst[:_MOST_CELLS]
 
 
 def _shown(store: Store, accepted: int, sources: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -83,19 +123,25 @@ def _shown(store: Store, accepted: int, sources: Mapping[str, str]) -> Iterator[
     for at, row in enumerate(accepted_records(store)):
         if at not in wanted:
             continue
-        facts: list[dict[str, str]] = []
-        texts: list[dict[str, str]] = []
+        facts: list[dict[str, Any]] = []
+        texts: list[dict[str, Any]] = []
         for name, value in row["fields"].items():
             source = sources.get(name, "written")
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            (texts if source == "written" else facts).append({"name": name, "text": text, "source": source})
+            text = as_text(value)
+            part = {"name": name, "text": text[:CHARACTERS], "source": source}
+            part |= {"cut": len(text) if len(text) > CHARACTERS else None}
+            (texts if source == "written" else facts).append(part)
         behind = {key: row[key] for key in ("attributes", "working", "lineage")}
         yield {
             "id": row["id"],
             "facts": facts,
             "texts": texts,
-            "verdicts": store.verdicts(row["id"]),
-            "behind": {name: json.dumps(part, ensure_ascii=False, indent=1) for name, part in behind.items() if part},
+            "verdicts": [v | {"said": scores_in_words(v["scores"])} for v in store.verdicts(row["id"])],
+            "behind": {
+                name: json.dumps(part, ensure_ascii=False, indent=1)[:CHARACTERS]
+                for name, part in behind.items()
+                if part
+            },
         }
 
 

@@ -70,6 +70,26 @@ def verdict(numbers: Numbers, meta: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def evaluation_verdict(evaluation: Numbers) -> dict[str, Any]:
+    """Two files compared, in words, in the shape of `verdict`: whether what was required is met comes first."""
+    required = evaluation["requirements"]
+    failed = sum(not one["passed"] for one in required)
+    if not required:
+        headline = f"{evaluation['files']['synthetic']['records']:,} synthetic records beside real ones"
+    elif failed:
+        headline = f"{failed} of {len(required)} required gates failed"
+    else:
+        headline = "The required gate is met" if len(required) == 1 else f"All {len(required)} required gates are met"
+    counted = [f"{file['records']:,} {kind}" for kind, file in evaluation["files"].items()]
+    return {
+        "headline": headline,
+        "status": None,
+        "warnings": [],
+        "lines": [f"Compared: {_listed(counted)} records.", *([] if required else ["No gate was required."])],
+        "missed": [],
+    }
+
+
 def claims(numbers: Numbers, meta: Mapping[str, Any]) -> dict[str, list[str]]:
     """What may be said of the accepted records, and what may not, one sentence each."""
     sources: Mapping[str, str] = meta["sources"] or {}

@@ -1,0 +1,165 @@
+"""`textsynth evaluate`: three anchors, bad input, requirements, and the schema of what it writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+from tests.encoders import BagOfWords
+from textsynth import InputError, evaluate
+
+SCHEMA = json.loads((Path(__file__).parent.parent / "schemas/metrics.schema.json").read_text())
+Rows = list[dict[str, Any]]
+
+
+def people(count: int, rng_seed: int) -> Rows:
+    """Rows in which income goes with age, and a note that names both."""
+    rng = np.random.default_rng(rng_seed)
+    rows = []
+    for age in rng.integers(18, 90, count).tolist():
+        income = "high" if age + rng.normal(0, 8) > 50 else "low"
+        code = int(rng.integers(0, 10**6))
+        words = " ".join(f"w{n}" for n in rng.integers(0, 60, 12))
+        rows.append({"age": age, "code": code, "income": income, "note": f"Aged {age}, income {income}. {words}."})
+    return rows
+
+
+def write(path: Path, rows: Rows) -> Path:
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Evaluations of genuine, independent and copied rows."""
+    folder = tmp_path_factory.mktemp("files")
+    real, holdout = people(200, 1), people(200, 2)
+    shuffled, rng = [dict(row) for row in real], np.random.default_rng(4)
+    for name in ("age", "code", "income"):
+        for row, value in zip(shuffled, rng.permutation([r[name] for r in real]), strict=True):
+            row[name] = value.item()
+    copied = [row | {"code": row["code"] + 1} for row in real]
+    files = {name: write(folder / f"{name}.jsonl", rows) for name, rows in (("real", real), ("holdout", holdout))}
+    sets = {"genuine": people(200, 3), "independent": shuffled, "copied": copied}
+    return {
+        name: evaluate(
+            write(folder / f"{name}.jsonl", rows), files["real"], files["holdout"], label="income", encoder=BagOfWords()
+        )
+        for name, rows in sets.items()
+    }
+
+
+def value(evaluation: dict[str, Any], name: str, key: str = "value") -> Any:
+    group, _, metric = name.partition(".")
+    return evaluation["metrics"][group][metric][key]
+
+
+def test_what_is_found_fits_the_schema(found: dict[str, dict[str, Any]]) -> None:
+    for evaluation in found.values():
+        jsonschema.validate({"evaluation": evaluation}, SCHEMA)
+        json.dumps(evaluation, allow_nan=False)
+    broken = json.loads(json.dumps(found["genuine"]))
+    del broken["metrics"]["privacy"]["exact_copies"]["ceiling"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"evaluation": broken}, SCHEMA)
+
+
+@pytest.mark.parametrize("name", ["membership_auc", "membership_ngram_auc", "membership_text_auc"])
+def test_an_attack_finds_copies_and_nothing_in_genuine_rows(found: dict[str, dict[str, Any]], name: str) -> None:
+    assert value(found["copied"], f"privacy.{name}") > 0.9
+    assert (
+        value(found["genuine"], f"privacy.{name}", "low") <= 0.5 <= value(found["genuine"], f"privacy.{name}", "high")
+    )
+
+
+def test_spans_and_near_copies_tell_copied_text(found: dict[str, dict[str, Any]]) -> None:
+    assert value(found["copied"], "privacy.longest_span") > 2 * value(found["genuine"], "privacy.longest_span")
+    assert value(found["copied"], "privacy.near_copies") == 1
+    assert value(found["genuine"], "privacy.near_copies") == 0
+
+
+def test_fidelity_and_utility_fall_where_columns_are_independent(found: dict[str, dict[str, Any]]) -> None:
+    for name in ("fidelity.bivariate_accuracy", "utility.macro_f1_ratio"):
+        assert value(found["independent"], name) < value(found["genuine"], name) - 0.03
+    assert (
+        value(found["genuine"], "fidelity.classifier_auc")
+        < 0.6
+        < value(found["independent"], "fidelity.classifier_auc")
+    )
+
+
+def test_no_text_of_a_real_record_is_in_the_result(found: dict[str, dict[str, Any]]) -> None:
+    text = json.dumps(found["copied"])
+    assert not any(row["note"][:24] in text for row in people(200, 1))
+
+
+BAD: list[tuple[str, Any, str]] = [
+    ("age", lambda at: None, "all values are missing"),
+    ("age", lambda at: 7, "have one value"),
+    ("age", lambda at: at if at % 2 else "many", "mixed"),
+    ("income", lambda at: "low", "have one value"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "says"), BAD)
+def test_bad_columns_are_said_and_the_rest_computed(tmp_path: Path, name: str, change: Any, says: str) -> None:
+    rows = [row | {name: change(at)} for at, row in enumerate(people(60, 1))]
+    file = write(tmp_path / "rows.jsonl", rows)
+    evaluation = evaluate(file, file, file, label="income", encoder=BagOfWords())
+    assert any(name in note and says in note for note in evaluation["notes"])
+    assert value(evaluation, "privacy.exact_copies") == 1
+    assert value(evaluation, "fidelity.univariate_accuracy") == 1
+
+
+def test_text_where_a_number_was_expected(tmp_path: Path) -> None:
+    rows = people(60, 1)
+    bad = write(tmp_path / "bad.jsonl", [row | {"age": "old"} for row in rows])
+    evaluation = evaluate(bad, write(tmp_path / "real.jsonl", rows), encoder=BagOfWords())
+    assert any("age: 60 synthetic values are no numbers" in note for note in evaluation["notes"])
+    assert any(note.startswith("holdout: none is given, so 12") for note in evaluation["notes"])
+    assert evaluation["files"]["holdout"]["from_real"]
+
+
+def test_five_rows_are_enough_for_a_part(tmp_path: Path) -> None:
+    file = write(tmp_path / "rows.jsonl", people(5, 1))
+    evaluation = evaluate(file, file, encoder=BagOfWords())
+    assert value(evaluation, "privacy.longest_span") > 10
+    assert any("are needed" in note for note in evaluation["notes"])
+
+
+def test_more_rows_than_are_used_are_sampled(tmp_path: Path) -> None:
+    file = write(tmp_path / "rows.jsonl", people(80, 1))
+    evaluation = evaluate(file, file, most=50, encoder=BagOfWords())
+    assert evaluation["files"]["synthetic"] == {"name": "rows.jsonl", "records": 80, "used": 50}
+    assert any("50 of 80 records are used" in note for note in evaluation["notes"])
+
+
+def test_columns_that_do_not_match_are_offered_a_mapping(tmp_path: Path) -> None:
+    real = write(tmp_path / "real.jsonl", people(60, 1))
+    renamed = [{("Ages" if k == "age" else k): v for k, v in row.items()} for row in people(60, 2)]
+    file = write(tmp_path / "new.jsonl", renamed)
+    notes = evaluate(file, real, encoder=BagOfWords())["notes"]
+    assert any("--columns Ages=age" in note for note in notes)
+    matched = evaluate(file, real, columns={"Ages": "age"}, encoder=BagOfWords())
+    assert "age" in [column["name"] for column in matched["columns"]]
+    other = write(tmp_path / "other.jsonl", [{"x": 1}])
+    with pytest.raises(InputError, match="no column is in both"):
+        evaluate(other, real)
+
+
+def test_the_command_writes_and_requirements_set_its_exit_code(shell: Any, tmp_path: Path) -> None:
+    rows = [{k: v for k, v in row.items() if k != "note"} for row in people(60, 1)]
+    file = str(write(tmp_path / "rows.jsonl", rows))
+    args = ["evaluate", "--synthetic", file, "--real", file, "--holdout", file, "--out", str(tmp_path / "out")]
+    assert shell(*args, "--require", "privacy.exact_copies>=1").code == 0
+    jsonschema.validate(json.loads((tmp_path / "out/metrics.json").read_text()), SCHEMA)
+    done = shell(*args, "--require", "privacy.exact_copies<0.5", "--require", "privacy.nothing<1")
+    assert done.code == 1
+    assert "privacy.exact_copies is 1, and < 0.5 is required" in done.err
+    assert "privacy.nothing was not computed" in done.err
+    assert shell(*args, "--require", "nonsense").code == 2

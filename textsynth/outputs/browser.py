@@ -1,0 +1,99 @@
+"""What the report's browser of records holds: verdicts of each, and its text where that may leave run.db."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from textsynth.outputs.export import passed_gate
+from textsynth.outputs.store import Store
+
+MOST = 1000  # records in the page
+_ROOM = 2_200_000  # bytes of them, so that the page stays under 3 MB
+CHARACTERS = 20_000  # of one text
+Row = Mapping[str, Any]
+
+
+def browsed(store: Store, judged: int, sources: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:
+    """Records for the page, spread evenly over the run, and a sentence that says which they are.
+
+    All of them up to `MOST`, or as many as fit into 2.2 MB of JSON. A refused record's text is there only where
+    rejected.jsonl has it: a leakage gate had accepted it, or it was surplus.
+    """
+    order = list((store.get("schema") or {}).get("properties", ()))
+    records = [_entry(row, verdicts, sources, order) for row, verdicts in _spread(store, judged, MOST)]
+    sizes = [len(json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass")) for record in records]
+    kept = len(records)
+    while kept > 1 and sum(sizes[at] for at in _places(len(sizes), kept)) > _ROOM:
+        kept = kept * 9 // 10
+    records = [records[at] for at in _places(len(records), kept)]
+    if kept == judged:
+        which = "" if not judged else "All of them. "
+    else:
+        which = f"{kept:,} of {judged:,}, spread evenly over the run; the files of the run folder have all. "
+    return records, which + (
+        "Open one to see what is behind it; a fact that stands in the text word for word is marked. "
+        "A refused record has its text here only where the leakage gate had accepted it."
+    )
+
+
+def _places(judged: int, most: int) -> set[int]:
+    count = min(judged, most)
+    return {at * judged // count for at in range(count)}
+
+
+def _spread(store: Store, judged: int, most: int) -> Iterator[tuple[Row, Sequence[Row]]]:
+    wanted = _places(judged, most)
+    return (pair for at, pair in enumerate(store.judged()) if at in wanted)
+
+
+def _entry(row: Row, verdicts: Sequence[Row], sources: Mapping[str, str], order: Sequence[str]) -> dict[str, Any]:
+    clear = row["state"] in ("accepted", "surplus") or passed_gate(verdicts)
+    facts: list[list[Any]] = []
+    texts: list[list[Any]] = []
+    fields = row["fields"] or {}
+    for name in dict.fromkeys([*(name for name in order if name in fields), *fields]) if clear else ():
+        text, source = as_text(fields[name]), sources.get(name, "written")
+        cut = [len(text)] if len(text) > CHARACTERS else []
+        (texts if source == "written" else facts).append(
+            [name, text[:CHARACTERS], *(cut if source == "written" else [source])]
+        )
+    entry = {"id": row["id"], "state": row["state"], "reason": row["reason"] or "", "facts": facts, "texts": texts}
+    if not clear:
+        entry["hidden"] = True
+    said = [
+        [v["filter"], "accepted" if v["accepted"] else f"refused: {v['reason']}", scores_in_words(v["scores"]),
+         v["neighbor_id"] or ""]
+        for v in verdicts
+    ]  # fmt: skip
+    return entry | {"verdicts": said} | ({"lineage": _lineage(row)} if row["state"] == "accepted" else {})
+
+
+def as_text(value: Any) -> str:
+    """A field's value for readers: texts as they are, others as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def scores_in_words(scores: Row) -> str:
+    """A filter's scores in one line, numbers to four digits."""
+    return ", ".join(f"{n} {v:.4g}" if isinstance(v, float) else f"{n} {v}" for n, v in scores.items())
+
+
+def _lineage(row: Row) -> str:
+    """How an accepted record came to be, a line each; lineage.jsonl has the rest."""
+    lineage = row["lineage"]
+    lines = [f"round {row['round']}"]
+    for name, part in (("attributes", row["attributes"]), ("drawn from", lineage.get("drawn_from"))):
+        if part:
+            lines.append(f"{name}: " + ", ".join(f"{key} = {as_text(value)}" for key, value in part.items()))
+    for step in lineage.get("steps", ()):
+        seeds = ", ".join(step.get("seed_ids", ())) or "none"
+        lines.append(
+            f"step {step.get('step')}, prompt {step.get('prompt')} ({str(step.get('prompt_hash'))[:12]}): seeds shown "
+            f"{seeds}; {step.get('prompt_tokens')} tokens read, {step.get('completion_tokens')} written, "
+            f"ended by {step.get('finish_reason')}"
+        )
+    if row["working"]:
+        lines.append(f"working fields: {as_text(row['working'])[:CHARACTERS]}")
+    return "\n".join(lines)
