@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.outputs.fake_run import JOB, LEAKAGE, NOTES, SEED_TEXT, SOURCES, fake_run
-from textsynth.metrics.run import run_metrics
 from textsynth.outputs import browser
 from textsynth.outputs import report as report_module
 from textsynth.outputs.export import write_run_files
@@ -291,7 +290,7 @@ def test_yield_by_cell_comes_with_those_that_lack_most_first(tmp_path: Path, mon
          "reasons": {"near_seed": 4}}
         for name, got in (("Urology", 30), ("<b>Cardiology", 12))
     ]  # fmt: skip
-    monkeypatch.setattr(report_module, "run_metrics", lambda *args: run_metrics(*args) | {"cells": cells})
+    monkeypatch.setattr(report_module, "cell_numbers", lambda store: cells)
     page = report(tmp_path)
     text = page.text[page.text.index("Yield by cell") :]
     assert text.index("<b>Cardiology") < text.index("Urology")
