@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 from textsynth.filters.base import Filter
@@ -13,9 +12,6 @@ from textsynth.inputs.steer import Aim, Gave
 from textsynth.inputs.targets import Standing, expected_requests, hopeless, nothing
 from textsynth.outputs.store import Store
 from textsynth.progress import Progress
-from textsynth.records import Record
-
-_AT_ONCE = 1024  # records that are remembered together: enough to work in bulk
 
 
 @dataclass
@@ -117,8 +113,7 @@ def remember(store: Store, filters: Sequence[Filter], progress: Progress) -> Non
         if row["state"] != "accepted":
             progress.rejected[row["reason"] or row["state"]] += row["count"]
     progress.accepted_before, progress.completed_before = progress.accepted, progress.completed
-    rows = store.passed_records()
-    while some := [_record(row) for row in islice(rows, _AT_ONCE)]:
+    for some in store.passed_records():
         for one in filters:
             one.prepare(some)
             for record in some:
@@ -139,7 +134,3 @@ def promote(store: Store, ledger: Ledger, progress: Progress) -> None:
     progress.rejected["surplus"] -= len(taken)
     progress.rejected += type(progress.rejected)()  # drops zero counts
     store.commit()
-
-
-def _record(row: Mapping[str, Any]) -> Record:
-    return Record(row["id"], row["round"], row["attributes"], row["fields"], row["working"])

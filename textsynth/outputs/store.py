@@ -171,11 +171,13 @@ class Store:
         for row in self.rows(f"SELECT * FROM records {where} ORDER BY number", (state,) if state else ()):  # noqa: S608
             yield _decoded(row, "attributes", "fields", "working", "lineage")
 
-    def passed_records(self) -> Iterator[dict[str, Any]]:
-        """What filters remember of the records that passed, in order: accepted ones and surplus."""
+    def passed_records(self) -> Iterator[list[Record]]:
+        """The records that passed, accepted ones and surplus, in order, some at a time; without their lineage."""
         names = "id, round, attributes, fields, working"
         query = f"SELECT {names} FROM records WHERE state != 'rejected' ORDER BY number"  # noqa: S608
-        return (_decoded(row, "attributes", "fields", "working") for row in self.rows(query))
+        cursor = self._guard(lambda: self._db.execute(query))
+        while some := self._guard(lambda: cursor.fetchmany(_AT_ONCE)):
+            yield [Record(i, r, _value(a), _value(f), _value(w)) for i, r, a, f, w in some]
 
     def tally(self) -> list[dict[str, Any]]:
         """How many judged records each cell has by state and reason: cell, state, reason, count."""
@@ -292,7 +294,9 @@ class Store:
             raise wrapped(error, self.folder) from None
 
 
+def _value(text: str | None) -> Any:
+    return None if text is None else {} if text == "{}" else json.loads(text)
+
+
 def _decoded(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    return row | {
-        name: None if row[name] is None else {} if row[name] == "{}" else json.loads(row[name]) for name in names
-    }
+    return row | {name: _value(row[name]) for name in names}
