@@ -168,6 +168,9 @@ def notes_on(job: Job, seeds: SeedSet, examples: Sequence[tuple[int, int]]) -> l
     for number, (asked, able) in enumerate(examples):
         if asked > able:
             notes.append(f"step {number}: {asked} examples are asked for, {able} seeds have what it writes.")
+    for number, step in enumerate(job.steps):
+        if isinstance(step.examples, str):
+            notes.append(f"step {number}: it shows examples of its own; no gate compares records with them.")
     if not any(isinstance(spec, LeakageSpec) for spec in job.filters):
         notes.append("there is no leakage filter: nothing is said about copies of the seeds.")
     texts = [t for s in seeds.shown[:200] for t in s.data.values() if isinstance(t, str)]

@@ -187,7 +187,7 @@ def prepare(
     faults.raise_any()
     if planner is None or steps is None:
         raise AssertionError("what does not load is a fault")
-    notes = notes_on(job, seeds, [(s.spec.few_shot, len(s.pool)) for s in steps if s.pool])
+    notes = notes_on(job, seeds, [(s.spec.few_shot if s.pool or not s.working else 0, len(s.pool)) for s in steps])
     ready = engine is not None or all(fetched(one) for one in _local_models(job))
     if asks and not ready and not check_only:
         notes.append("a model is not fetched yet: the length of prompts is checked at the first run.")
