@@ -290,7 +290,11 @@ PROMPTS = [
     Case(
         "undefined field", user("{{ fields.agee }}"), [r"^\./prompt\.j2: there is no 'agee'\. Known here: fields\.age"]
     ),
-    Case("field that is not written yet", user("{{ fields.note }}"), [r"there is no 'note'\. Known here: fields\.age"]),
+    Case(
+        "field that is not written yet",
+        user("{{ fields.note }}"),
+        [r"^job\.yaml: steps\[0\]\.prompt reads fields\.note, which this step itself writes\. A step reads what"],
+    ),
     Case("undefined attribute", user("{{ attributes.tone }}"), [r"there is no 'tone'\. Known here"]),
     Case("prompt named by a seed", user("{{ fields[fields.specialty] }}"), [r"^\./prompt\.j2: .*\. Known here"]),
     Case("class of a value", user("{{ fields.__class__.__mro__ }}"), [r"'__class__'.*is unsafe\. Known here"]),
@@ -467,7 +471,11 @@ FIELDS = [
     Case(
         "working field named like a field",
         step(writes={"note": None, "age": {"type": "integer"}}),
-        [r"steps\[0\]\.writes\.age has a schema of its own, but it is a field of the record\. Give it none"],
+        [
+            r"steps\[0\]\.writes\.age has a schema of its own, but it is a field of the record\. Give it none",
+            r"steps\[0\]\.prompt reads fields\.age, which this step itself writes\.",
+        ],
+        faults=2,
     ),
     Case(
         "working field without a schema",
@@ -632,19 +640,19 @@ COMMANDS = [
     Case(
         "out of another job",
         BESIDE,
-        [r"^done: this folder holds a run of another job \(the job's engine, the job's sampling changed\)\. Choose"],
+        [r"^done: this folder holds another run: .*sampling\.temperature was 0\.7 and is 0\.1; .*\. Choose a new"],
         "run job.yaml --out done",
     ),
     Case(
         "out of other seeds",
         both(made, text("seeds.jsonl", lines(SEEDS[1:]))),
-        [r"^done: this folder holds a run of another job \(the seeds changed\)\. Choose a new folder"],
+        [r"^done: this folder holds another run: the rows of the seeds changed\. Choose a new folder"],
         "run job.yaml --out done",
     ),
     Case(
         "out of another prompt and schema",
         both(made, text("prompt.j2", PROMPT.replace("Age", "Years")), schema(title="Note")),
-        [r"^done: .*\(the record schema, a prompt changed\)\. Choose a new folder"],
+        [r"^done: .*: the text of the record schema changed; the text of a prompt changed\. Choose a new folder"],
         "run job.yaml --out done",
     ),
     Case("run without out", nothing, [r"^textsynth: Missing option '--out'\. Try --help\."], "run job.yaml"),
@@ -860,7 +868,10 @@ def test_a_database_that_is_none_is_a_fault_of_the_run(
     made(home)
     (home / "done" / "run.db").write_text("x" * 5000)
     assert call("report done", monkeypatch) == 3
-    assert re.match(r"done: run\.db cannot be used \(file is not a database\)\. \w", capfd.readouterr().err)
+    assert re.match(
+        r"done: run\.db is damaged \(file is not a database\), and no completion in it can be read\. \w",
+        capfd.readouterr().err,
+    )
 
 
 @contextmanager

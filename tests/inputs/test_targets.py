@@ -227,10 +227,13 @@ def test_no_message_names_a_value_that_only_seeds_have(tmp_path: Path) -> None:
 
 
 def test_a_record_lies_in_its_cell_whatever_its_number(tmp_path: Path) -> None:
-    match = {"topic": "equal", "size": {"..3": 1, "3..7": 2, "7..": 1}, "tone": "seeds"}
-    planner = prepare(tiny_job(tmp_path, attributes={"tone": ["dry", "warm"]}, plan={"match": match})).planner
+    match = {"topic": "equal", "size": {"..3": 1, "3..7": 2, "7..": 1}, "tone": "seeds", "color": "seeds"}
+    drawn: dict[str, Any] = {"topic": {"source": "sampled"}, "size": {"source": "sampled"}}
+    fields = drawn | {"color": {"source": "sampled", "values": {"red": 2, "blue": 1}}}
+    job = tiny_job(tmp_path, fields=fields, attributes={"tone": ["dry", "warm"]}, plan={"match": match})
+    planner = prepare(job).planner
     targets = planner.targets
-    assert len(targets.cells) == 4 * 3 * 2
+    assert len(targets.cells) == 4 * 3 * 2 * 2
     for at in range(len(targets.cells)):
         for number in (0, 1, 77):
             record = planner.record(number, 0, None, at)
