@@ -153,7 +153,7 @@ def _differences(old: Mapping[str, Any], job: Job) -> Iterator[str]:
 
 def _flat(value: Any, place: str = "") -> dict[str, Any]:
     """The leaves of nested values by their dotted place."""
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping):
         parts = {f"{place}.{key}" if place else str(key): part for key, part in value.items()}
     elif isinstance(value, list) and value:
         parts = {f"{place}[{at}]": part for at, part in enumerate(value)}

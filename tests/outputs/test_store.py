@@ -260,7 +260,7 @@ def test_a_truncated_database_is_one_sentence_that_says_what_is_left(tmp_path: P
     else:
         assert found is not None
         assert 200 * keep * 0.7 < int(found[1]) <= 200 and 200 * keep * 0.7 < int(found[2]) <= 200
-        assert said.endswith(f"textsynth run JOB --out NEW --reuse {tmp_path}.")
+        assert said.endswith(f"textsynth run JOB --out NEW --reuse {tmp_path}")
     assert path.read_bytes() == before  # nothing is rebuilt
     assert [one.name for one in tmp_path.iterdir()] == ["run.db"]
 

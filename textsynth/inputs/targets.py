@@ -256,7 +256,7 @@ def _given(job: Job, name: str, choices: Choices | None, seeds: Sequence[Seed], 
         if a.is_range and b.is_range and a.low < b.high and b.low < a.high
     ]
     faults += [
-        f"{job.place}: plan.match.{name}: no {'seed has' if choices is None else 'listed value is'} {one.label}. "
+        f"{job.place}: plan.match.{name}: no {'seed has' if choices is None else 'listed value is'} {one.label} there. "
         "Leave it out, or mend it."
         for one in bins
         if not any(one.holds(value) for value in values)

@@ -77,7 +77,7 @@ def wrapped(error: sqlite3.Error | OSError, folder: Path) -> StoreError:
         )
     return StoreError(
         f"{folder}: run.db is damaged ({text}); {completions} completions and {records} records can still be read. "
-        f"Restore it from a copy, or take those answers into a new run: textsynth run JOB --out NEW --reuse {folder}."
+        f"Restore it from a copy, or take those answers into a new run: textsynth run JOB --out NEW --reuse {folder}"
     )
 
 

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from textsynth.errors import InputError
+from textsynth.errors import InputError, StoreError
 from textsynth.outputs.database import TABLES, check_whole, connect, wrapped
 from textsynth.outputs.lock import folder_lock
 from textsynth.records import Completion, Record, Request, Verdict, content_hash
@@ -35,7 +35,7 @@ class Store:
     """
 
     def __init__(self, folder: Path, write: bool = True) -> None:
-        self.folder, self._write = folder, write
+        self.folder, self._write, self._faults = folder, write, dict[str, StoreError]()
         path = folder / "run.db"
         if not write and not path.is_file():
             raise InputError(f"{folder}: there is no run here (no run.db). Give a folder that `textsynth run` wrote.")
@@ -211,10 +211,7 @@ class Store:
         requests = [_decoded(row, "messages", "sampling", "seed_ids", "attributes") for row in found]
         for request in requests:
             request["messages"] = [
-                {
-                    "role": role,
-                    "content": next(iter(self.rows("SELECT text FROM texts WHERE hash = ?", (key,))))["text"],
-                }
+                {"role": role, "content": next(self.rows("SELECT text FROM texts WHERE hash = ?", (key,)))["text"]}
                 for role, key in request["messages"]
             ]
         return requests
@@ -229,12 +226,9 @@ class Store:
 
     def totals(self) -> dict[str, int]:
         """Completions and tokens so far."""
-        query = (
-            "SELECT COUNT(*) AS completions, COALESCE(SUM(prompt_tokens), 0) AS prompt_tokens, "
-            "COALESCE(SUM(completion_tokens), 0) AS completion_tokens, "
-            "COALESCE(SUM(finish_reason = 'length'), 0) AS truncated FROM completions"
-        )
-        return dict(next(iter(self.rows(query))))
+        sums = "COALESCE(SUM(prompt_tokens), 0) prompt_tokens, COALESCE(SUM(completion_tokens), 0) completion_tokens"
+        truncated = "COALESCE(SUM(finish_reason = 'length'), 0) truncated"
+        return dict(next(self.rows(f"SELECT COUNT(*) completions, {sums}, {truncated} FROM completions")))  # noqa: S608
 
     def vectors(self, keys: Sequence[str]) -> dict[str, bytes]:
         """Stored features by key; keys without one are left out."""
@@ -291,7 +285,9 @@ class Store:
         try:
             return action()
         except (sqlite3.Error, OSError) as error:
-            raise wrapped(error, self.folder) from None
+            if str(error) not in self._faults:  # to word one reads all of a damaged file
+                self._faults[str(error)] = wrapped(error, self.folder)
+            raise self._faults[str(error)] from None
 
 
 def _value(text: str | None) -> Any:
