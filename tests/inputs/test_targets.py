@@ -183,9 +183,9 @@ def test_listed_values_and_attributes_are_cells_with_their_weights_or_equal_ones
     [
         ({"size": {"..5": 1, "4..": 1}}, "plan.match.size: 4.. and ..5 overlap. A range holds its low end, not its"),
         ({"size": {"1..4": 1, "2..3": 1, "5..": 1}}, "plan.match.size: 2..3 and 1..4 overlap."),
-        ({"topic": {"boats": 1, "trains": 1}}, "plan.match.topic: no seed has trains. Leave it out, or mend it."),
-        ({"size": {"..20": 1, "20..": 1}}, "plan.match.size: no seed has 20... Leave it out"),
-        ({"tone": {"dry": 1, "loud": 1}}, "plan.match.tone: no listed value is loud."),
+        ({"topic": {"boats": 1, "trains": 1}}, "plan.match.topic: no seed has trains there. Leave it out, or mend it."),
+        ({"size": {"..20": 1, "20..": 1}}, "plan.match.size: no seed has 20.. there. Leave it out"),
+        ({"tone": {"dry": 1, "loud": 1}}, "plan.match.tone: no listed value is loud there."),
         (["text"], "plan.match: text is written by the model, so no plan can hold it. Make it sampled, or leave it"),
         (["topik"], "plan.match: topik is neither a field of the record nor an attribute. Did you mean topic?"),
     ],
