@@ -225,7 +225,7 @@ def hostile_run(folder: Path, texts: Sequence[str], gates: Sequence[Any] = ()) -
         folder,
         fields={"topic": {"source": "sampled", "values": list(TOPICS if gates else texts)}},
         attributes={"tone": ["dry", "warm"] if gates else list(texts)[:20]},
-        plan={"target": 105, "max_requests": len(texts)},
+        plan={"target": 107, "max_requests": len(texts)},
         filters=[{"type": "schema"}, *(gates or [{"type": "rules", "rules": rule}])],
     )
     (folder / "tiny.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
@@ -247,7 +247,7 @@ def numbers_of(run: Path, state: str) -> dict[str, int]:
 
 def test_a_run_keeps_hostile_answers_as_they_were_written(finished: Path) -> None:
     accepted, rejected = numbers_of(finished, "accepted"), numbers_of(finished, "rejected")
-    assert len(accepted) == 105 and len(rejected) >= 2
+    assert len(accepted) == 107 and len(rejected) >= 2
     found = [json.loads(line) for line in (finished / "accepted.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [one["text"] for one in found] == [WRITTEN[number % len(WRITTEN)] for number in accepted.values()]
     assert len({one["topic"] for one in found}) > 20 and {one["topic"] for one in found} <= set(WRITTEN)
