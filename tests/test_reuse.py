@@ -12,8 +12,11 @@ import pytest
 from tests.jobs import Noting, contents, lines, tiny_job
 from textsynth import InputError, run_job
 from textsynth.errors import StoreError
+from textsynth.outputs.reuse import Earlier
 from textsynth.outputs.store import Store
+from textsynth.prepare import prepare
 from textsynth.records import Completion
+from textsynth.rounds import Writer
 
 OTHER_FILTERS: dict[str, Any] = {
     "filters": [{"type": "schema"}, {"type": "rules", "rules": {"properties": {"size": {"minimum": 3}}}}]
@@ -142,3 +145,16 @@ def test_there_must_be_an_earlier_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--reuse names the new run itself. Give the folder of an earlier one"):
         run_job(job, tmp_path / "run", reuse=tmp_path / "x/../run")
     assert lines(tmp_path / "run/accepted.jsonl") == was and not (tmp_path / "new").exists()
+
+
+def test_an_answer_that_another_steps_model_gave_is_not_taken(tmp_path: Path) -> None:
+    job = tiny_job(tmp_path)
+    run_job(job, tmp_path / "run")
+    with Store(tmp_path / "run") as store:
+        store.put("engines", [{"fingerprint": "small"}, {"fingerprint": "large"}])
+        store.put("step_engines", [0, 1])
+    writer = Writer(prepare(job))
+    request = writer.requests(writer.plan(0, 0, [8]).drafts[0])[0]
+    with Earlier(tmp_path / "run", tmp_path / "new") as earlier:
+        assert earlier.answer(request, {"fingerprint": "small"}) is not None
+        assert earlier.answer(request, {"fingerprint": "large"}) is None

@@ -112,7 +112,7 @@ def remember(store: Store, filters: Sequence[Filter], progress: Progress) -> Non
         progress.accepted += row["count"] if row["state"] == "accepted" else 0
         if row["state"] != "accepted":
             progress.rejected[row["reason"] or row["state"]] += row["count"]
-    progress.accepted_before, progress.completed_before = progress.accepted, progress.completed
+    progress.accepted_before = progress.accepted
     for some in store.passed_records():
         for one in filters:
             one.prepare(some)

@@ -25,7 +25,6 @@ class Progress:
     rejected: Counter[str] = field(default_factory=Counter)
     doing: str = "starting"
     accepted_before: int = 0  # by earlier sittings
-    completed_before: int = 0
     said: Mapping[str, int] = field(default_factory=dict)  # by the engines: what happened, and how often
     requests_left: float = 0.0  # expected, at the yields so far
     out_of_time: bool = False  # plan.max_time is over

@@ -25,8 +25,9 @@ class Earlier:
         if folder.resolve() == out.resolve():
             raise InputError(f"{folder}: --reuse names the new run itself. Give the folder of an earlier one.")
         self._store = Store(folder, write=False)
-        known = self._store.get("engines") or []
-        self._models = [one.get("fingerprint") for one in known]
+        engines = self._store.get("engines") or []
+        places = self._store.get("step_engines") or []
+        self._models = [engines[at].get("fingerprint") for at in places] if engines else []  # of each step
 
     def __enter__(self) -> Earlier:
         return self
@@ -36,7 +37,7 @@ class Earlier:
 
     def answer(self, request: Request, engine: Mapping[str, Any]) -> Completion | None:
         """The answer of the earlier run to this request: same messages, schema, sampling, rng_seed and model."""
-        if engine.get("fingerprint") not in self._models:
+        if [engine.get("fingerprint")] != self._models[request.step : request.step + 1]:
             return None
         try:
             kept = self._store.completion(request.id) if self._store.has_request(request) else None
