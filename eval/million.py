@@ -52,7 +52,7 @@ def sit(target: int, records: int, out: Path) -> None:
         def generate(self, feed: Iterator[Request | None]) -> Iterator[Completion]:
             def watched() -> Iterator[Request | None]:
                 for request in feed:
-                    if not seen:
+                    if "seconds_to_first_request" not in seen:
                         seen["seconds_to_first_request"] = round(time.perf_counter() - STARTED, 1)
                         seen["cpu_seconds_to_first_request"] = round(time.process_time(), 1)
                         if target > records:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from textsynth.filters.base import Filter
+from textsynth.filters.base import Filter, memory_of
+from textsynth.filters.dedup import DedupFilter
 from textsynth.inputs.steer import Aim, Gave
 from textsynth.inputs.targets import Standing, expected_requests, hopeless, nothing
 from textsynth.outputs.store import Store
@@ -113,11 +114,21 @@ def remember(store: Store, filters: Sequence[Filter], progress: Progress) -> Non
         if row["state"] != "accepted":
             progress.rejected[row["reason"] or row["state"]] += row["count"]
     progress.accepted_before = progress.accepted
-    for some in store.passed_records():
-        for one in filters:
+    by_trace = tracing(filters)
+    if by_trace:
+        by_trace.recall(store.passed_traces())
+    whole = [one for one in filters if one is not by_trace and memory_of(one) != "nothing"]
+    for some in store.passed_records() if whole else ():
+        for one in whole:
             one.prepare(some)
             for record in some:
                 one.remember(record)
+
+
+def tracing(filters: Sequence[Filter]) -> DedupFilter | None:
+    """The filter that needs no more of a record than its trace: a record has one, so only where there is one such."""
+    found = [one for one in filters if isinstance(one, DedupFilter) and memory_of(one) == "trace"]
+    return found[0] if len(found) == 1 else None
 
 
 def promote(store: Store, ledger: Ledger, progress: Progress) -> None:

@@ -22,7 +22,7 @@ from textsynth.filters.base import Filter, check_methods
 from textsynth.folder import begin, finish
 from textsynth.inputs.steer import Gave, Steer
 from textsynth.job import Job
-from textsynth.ledger import Ledger, promote, remember
+from textsynth.ledger import Ledger, promote, remember, tracing
 from textsynth.outputs.reuse import Earlier
 from textsynth.outputs.shortfall import shortfall
 from textsynth.outputs.store import Store
@@ -120,6 +120,7 @@ class Run:
         self._tell("remembering")
         self.steer = self.prepared.steer(self._encoder)
         self._resume()
+        self.keep_evidence()  # a gate is calibrated before an engine can wait for it
         if not self.prepared.engines:
             while self._advance(None):
                 if self._stop.asked:
@@ -181,8 +182,7 @@ class Run:
         if (evidence.get("leakage", {}).get("rows_as_a_set") or {}).get("flagged"):
             missed.append(POINTS_TO_SEEDS)
         finish(self.store, status, self.progress.seconds, missed)
-        p = self.progress
-        return Result(self.store.folder, p.target, p.accepted, dict(p.rejected), missed)
+        return Result(self.store.folder, (p := self.progress).target, p.accepted, dict(p.rejected), missed)
 
     def _resume(self) -> None:
         """Take up the rounds that the folder already holds: closed ones are remembered, open ones planned again."""
@@ -269,7 +269,8 @@ class Run:
         self.progress.judged(judged)
         gave = standing_of(round, judged, len(self.ledger.quotas))
         steering = self.steer.gave([(r, s != "rejected", v) for _, r, _, s, v in judged]) if self.steer else None
-        self.store.close_round(round.number, judged, asdict(gave), asdict(steering) if steering else None)
+        traces = by_trace.traces() if (by_trace := tracing(self.filters)) else None
+        self.store.close_round(round.number, judged, asdict(gave), asdict(steering) if steering else None, traces)
         self._committed, self._uncommitted = time.monotonic(), 0
         self.ledger.close(gave, steering or Gave())
         self._tell("filtering")

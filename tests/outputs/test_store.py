@@ -15,7 +15,8 @@ import pytest
 
 from tests.outputs.fake_run import SEED_TEXT, fake_run
 from textsynth.errors import InputError, StoreError
-from textsynth.outputs.store import VERSION, Store
+from textsynth.outputs.database import VERSION
+from textsynth.outputs.store import Store
 from textsynth.records import Completion, Record, Request, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,7 @@ GAVE = {"requests": 3, "tokens": 12, "passed": [0], "accepted": [0]}
 WRITER = """
 import sys
 from pathlib import Path
+from textsynth.outputs.database import VERSION
 from textsynth.outputs.store import Store
 store = Store(Path(sys.argv[1]))
 store.put("kept", True)
@@ -38,6 +40,7 @@ FILLER = """
 import resource, sys
 from pathlib import Path
 from textsynth.errors import StoreError
+from textsynth.outputs.database import VERSION
 from textsynth.outputs.store import Store
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 committed = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from textsynth.errors import InputError
 from textsynth.records import Record, Seed, Verdict
@@ -34,6 +34,18 @@ class Filter(Protocol):
     def evidence(self) -> Mapping[str, Any]:
         """Numbers about the filter itself for the report: calibration, thresholds. Never a text."""
         ...
+
+
+Memory = Literal["nothing", "trace", "records"]
+
+
+def memory_of(one: Filter) -> Memory:
+    """What a filter must be given again of a stopped run's accepted records, said by its attribute `memory`.
+
+    Nothing; a trace of each, which its `traces` gave and its `recall` takes; or, as by default, the records.
+    """
+    memory: Memory = getattr(one, "memory", "records")
+    return memory
 
 
 def check_methods(filters: Sequence[Filter]) -> None:

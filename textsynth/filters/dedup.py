@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
+from textsynth.filters.base import Memory
 from textsynth.records import Record, Verdict, canonical_json, strings_in
 from textsynth.similarity.minhash import SHINGLE, NearDuplicates, Sketch
 from textsynth.similarity.words import Tokens, tokenize, tokens
@@ -38,6 +39,7 @@ class DedupFilter:
         self._exact: dict[bytes, int] = {}  # numbers of remembered records, in the order of `_ids`
         self._ids: list[str] = []
         self._new = Verdict(self.name, True)
+        self.memory: Memory = "trace" if self._near is None else "records"
 
     def prepare(self, records: Sequence[Record]) -> None:
         """Make a round's keys and sketches in bulk."""
@@ -62,6 +64,16 @@ class DedupFilter:
         self._ids.append(record.id)
         if self._near is not None and sketch is not None:
             self._near.add(sketch)
+
+    def traces(self) -> dict[str, bytes]:
+        """The exact keys of the round's records, by record id."""
+        return {record_id: key for record_id, (key, _) in self._round.items()}
+
+    def recall(self, traces: Iterable[tuple[str, bytes]]) -> None:
+        """Remember records by id and exact key."""
+        for record_id, key in traces:
+            self._exact.setdefault(key, len(self._ids))
+            self._ids.append(record_id)
 
     def evidence(self) -> Mapping[str, Any]:
         """Nothing measured."""

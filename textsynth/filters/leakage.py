@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textsynth.filters.base import References
+from textsynth.filters.base import Memory, References
 from textsynth.filters.scores import SeedScores
 from textsynth.records import Record, Seed, Verdict, canonical_json, text_of
 from textsynth.similarity.linkage import RowSetTest
@@ -96,14 +97,14 @@ class LeakageFilter:
         self._exact = {key: seed.id for seed in references.shown for key in self._text_keys(seed.data)}
         self._rows = {self._row_key(seed.data): seed.id for seed in references.shown}
         self._split = 1 / (len(references.calibration) + 1) <= alpha
-        self._calibrated: _Calibration | None = None
         self._round: dict[str, _Scored] = {}
         shown, held_out = ([seed.data for seed in some] for some in (references.shown, references.calibration))
         self._set = RowSetTest(shown, held_out, units) if len(units) > 1 else None
+        self.memory: Memory = "nothing" if self._set is None else "records"
 
     def prepare(self, records: Sequence[Record]) -> None:
-        """Score a round's records in bulk; calibrate before the first."""
-        calibration = self._calibrated = self._calibrated or self._calibrate()
+        """Score a round's records in bulk."""
+        calibration = self._calibration
         self._round = {}
         if not records:
             return
@@ -148,7 +149,7 @@ class LeakageFilter:
 
     def evidence(self) -> Mapping[str, Any]:
         """Calibration: method, size, constants, and each calibration record's raw scores in ascending order."""
-        calibration = self._calibrated or _Calibration({}, {}, {}, np.zeros(0), {})
+        calibration = self._calibration
         spans = calibration.raw.get("span")
         policy = None
         if spans is not None and len(spans) and self._max_span is not None:
@@ -170,7 +171,8 @@ class LeakageFilter:
             "rows_as_a_set": self._set.result() if self._set is not None else None,
         }
 
-    def _calibrate(self) -> _Calibration:
+    @cached_property
+    def _calibration(self) -> _Calibration:
         shown, firsts = self._references.shown, self._firsts()
         positions = np.array([at for at, seed in enumerate(shown) if firsts.get(self._cluster(at)) is seed], np.int64)
         among = {name: values[positions] for name, values in self._scores.among_seeds().values.items()}

@@ -17,6 +17,7 @@ class RulesFilter:
     """
 
     name = "rules"
+    memory = "nothing"
 
     def __init__(self, is_valid: Callable[[Any], bool], explain: Callable[[Any], str]) -> None:
         self._is_valid, self._explain = is_valid, explain

@@ -20,6 +20,7 @@ class SchemaFilter:
     """
 
     name = "schema"
+    memory = "nothing"
 
     def __init__(
         self, is_valid: Callable[[Any], bool], explain: Callable[[Any], str], bounds: Mapping[str, int]

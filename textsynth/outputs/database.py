@@ -7,10 +7,11 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from textsynth.errors import StoreError
+from textsynth.errors import InputError, StoreError
 
 _CHECKED_BYTES = 1 << 28  # a file up to this size is checked whole when it is opened: a second at most
 
+VERSION = 4
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE texts (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
@@ -29,7 +30,7 @@ CREATE TABLE rounds (
 CREATE TABLE records (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, round INTEGER NOT NULL, cell INTEGER NOT NULL,
   state TEXT NOT NULL, reason TEXT,
-  attributes TEXT NOT NULL, fields TEXT, working TEXT NOT NULL, lineage TEXT NOT NULL);
+  attributes TEXT NOT NULL, fields TEXT, working TEXT NOT NULL, lineage TEXT NOT NULL, trace BLOB);
 CREATE INDEX records_by_state ON records (state, number);
 CREATE TABLE verdicts (
   record_id TEXT NOT NULL, position INTEGER NOT NULL, filter TEXT NOT NULL, accepted INTEGER NOT NULL, reason TEXT,
@@ -58,6 +59,18 @@ def check_whole(db: sqlite3.Connection, folder: Path) -> None:
         (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise sqlite3.DatabaseError("database disk image is malformed")
+
+
+def check_version(version: int | None, folder: Path) -> None:
+    """Refuse a file of another version."""
+    if version is None:
+        raise sqlite3.DatabaseError("it has no version")
+    if version != VERSION:
+        who = "a newer textsynth wrote it: update this one" if version > VERSION else "an older textsynth wrote it"
+        raise InputError(
+            f"{folder}: run.db has version {version}; this textsynth reads {VERSION} ({who}). "
+            "Use the textsynth that wrote it, or a new folder."
+        )
 
 
 def wrapped(error: sqlite3.Error | OSError, folder: Path) -> StoreError:

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from textsynth.errors import InputError, StoreError
-from textsynth.outputs.database import TABLES, check_whole, connect, wrapped
+from textsynth.outputs.database import TABLES, VERSION, check_version, check_whole, connect, wrapped
 from textsynth.outputs.lock import folder_lock
 from textsynth.records import Completion, Record, Request, Verdict, content_hash
 
-VERSION = 3
 State = Literal["accepted", "rejected", "surplus"]
 Judged = tuple[int, Record, int, State, Sequence[Verdict]]  # number, record, cell, state, verdicts
 T = TypeVar("T")
@@ -124,11 +123,13 @@ class Store:
         judged: Sequence[Judged],
         gave: Mapping[str, Any],
         steering: Mapping[str, Any] | None = None,
+        traces: Mapping[str, bytes] | None = None,
     ) -> None:
         """Keep a round's records and verdicts, and what it gave, in one transaction; it is done then.
 
         Args:
             gave: the other columns of its row: requests, tokens; passed and accepted by cell.
+            traces: by record id, all that the filters need of it when the run goes on.
         """
         records, verdicts = [], []
         for number, record, cell, state, given in judged:
@@ -136,14 +137,14 @@ class Store:
             fields = None if record.fields is None else _json(record.fields)
             place = (number, record.id, record.round, cell, state, reason)
             rest = (_json(record.attributes), fields, _json(record.working), _json(record.lineage))
-            records.append((*place, *rest))
+            records.append((*place, *rest, (traces or {}).get(record.id)))
             verdicts += [
                 (record.id, at, v.filter, v.accepted, v.reason, _json(v.scores), v.neighbor_id)
                 for at, v in enumerate(given)
             ]
         self.commit()  # completions stay, whatever ends what follows
         try:
-            self._run("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", records)
+            self._run("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", records)
             self._run("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", verdicts)
             counts = [gave["requests"], gave["tokens"], _json(gave["passed"]), _json(gave["accepted"])]
             done = (*counts, None if steering is None else _json(steering), round)
@@ -178,6 +179,11 @@ class Store:
         cursor = self._guard(lambda: self._db.execute(query))
         while some := self._guard(lambda: cursor.fetchmany(_AT_ONCE)):
             yield [Record(i, r, _value(a), _value(f), _value(w)) for i, r, a, f, w in some]
+
+    def passed_traces(self) -> Iterator[tuple[str, bytes]]:
+        """Id and trace of the records that passed, in order."""
+        for row in self.rows("SELECT id, trace FROM records WHERE state != 'rejected' ORDER BY number"):
+            yield row["id"], row["trace"]
 
     def tally(self) -> list[dict[str, Any]]:
         """How many judged records each cell has by state and reason: cell, state, reason, count."""
@@ -259,24 +265,13 @@ class Store:
         if not new:
             if self._write:
                 check_whole(self._db, self.folder)
-            self._check_version()
+            check_version(self.get("version"), self.folder)
         if self._write:
             self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
         if new:
             self._db.executescript(f"BEGIN; {TABLES}")  # all or nothing, so that one killed here can start again
             self.put("version", VERSION)
             self._db.commit()
-
-    def _check_version(self) -> None:
-        version = self.get("version")
-        if version is None:
-            raise sqlite3.DatabaseError("it has no version")
-        if version != VERSION:
-            who = "a newer textsynth wrote it: update this one" if version > VERSION else "an older textsynth wrote it"
-            raise InputError(
-                f"{self.folder}: run.db has version {version}; this textsynth reads {VERSION} ({who}). "
-                "Use the textsynth that wrote it, or a new folder."
-            )
 
     def _run(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         self._guard(lambda: self._db.executemany(statement, rows))
