@@ -242,6 +242,23 @@ def test_an_interrupt_while_filtering_leaves_whole_rounds(tmp_path: Path, call: 
     assert contents(tmp_path / "run") == contents(tmp_path / "b/run")
 
 
+def test_what_an_earlier_sitting_accepted_is_not_accepted_again(tmp_path: Path) -> None:
+    alike: dict[str, Any] = {"fields": {"topic": {"source": "copied"}, "color": {"source": "copied"}}}
+    exact = {"filters": [{"type": "schema"}, {"type": "dedup", "near": None, "on": ["text"]}]}
+
+    def answer(request: Any) -> str:
+        return json.dumps({"size": 3, "text": f"Text number {int(request.id[1:8]) % 9}."})
+
+    for target in (5, 9):
+        job = tiny_job(tmp_path, **alike, **exact, plan={"target": target, "max_requests": 60})
+        result = run_job(job, tmp_path / "run", engine=ScriptedEngine(answer))
+    assert result.accepted == 9
+    assert len({row["text"] for row in lines(tmp_path / "run/accepted.jsonl")}) == 9
+    twins = [row for row in lines(tmp_path / "run/rejected.jsonl") if row["reason"] == "exact_duplicate"]
+    assert {int(row["id"][1:8]) - int(row["neighbor_id"][1:8]) for row in twins} <= {9, 18, 27, 36, 45, 54}
+    assert twins
+
+
 @pytest.mark.parametrize("statement", ["INSERT INTO records", "INSERT INTO verdicts", "UPDATE rounds"])
 def test_an_interrupt_while_a_round_is_kept_leaves_all_of_it_or_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statement: str
