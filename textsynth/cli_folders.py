@@ -71,6 +71,9 @@ def evaluate(
     text: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column of free text.")] = None,
     quasi: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A quasi-identifier.")] = None,
     columns: Annotated[list[str] | None, typer.Option(metavar="SYNTHETIC=REAL", help="Columns to match.")] = None,
+    schema: Annotated[
+        str | None, typer.Option(metavar="SCHEMA", help="A JSON Schema: the share of records that it allows is told.")
+    ] = None,
     require: Annotated[
         list[str] | None, typer.Option(metavar="CONDITION", help="Such as 'privacy.longest_span<8'; else exit code 1.")
     ] = None,
@@ -87,7 +90,7 @@ def evaluate(
         raise InputError(f"evaluate: --columns is {bad[0]}. Use SYNTHETIC=REAL, two names of columns.")
     found = evaluate_files(
         synthetic, real, holdout, label=label, text=text or (), quasi_identifiers=quasi or (), require=require or (),
-        columns={ours: theirs for ours, _, theirs in pairs}, most=most, rng_seed=rng_seed,
+        columns={ours: theirs for ours, _, theirs in pairs}, schema=schema, most=most, rng_seed=rng_seed,
     )  # fmt: skip
     for note in found["notes"]:
         say(note)

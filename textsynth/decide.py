@@ -63,7 +63,6 @@ def filter_records(prepared: Prepared, source: str, out: Path, on_progress: Show
             drafts = (Draft(record) for record in _records(prepared, source, old))
             run = FilterRun(prepared, store, on_progress or (lambda progress: None), drafts, [count])
             run.go()
-            run.keep_evidence()
             return run.end("done")
 
 
@@ -160,7 +159,8 @@ class FilterRun(Run):
             self.store.open_round(number, first, counts)
             for draft in batch:
                 draft.record, draft.done = replace(draft.record, round=number), True
-            self._close(Round(number, first, batch))
+            self.open.append(Round(number, first, batch))
+            self._close()
             number += 1
 
 

@@ -1,4 +1,4 @@
-"""Evaluate a finished set: fidelity, text, diversity, utility and privacy, each number beside the holdout's.
+"""Evaluate two files, or a run: fidelity, text, diversity, utility and privacy, each number beside the holdout's.
 
 Every section gives what it can; what cannot be computed is said in `notes`, and the other sections still come.
 """
@@ -13,9 +13,15 @@ from typing import Any
 
 from textsynth.errors import InputError, MissingExtraError
 from textsynth.inputs.compared import Compared, compared, read_sample
+from textsynth.inputs.dialects import fast_validator
+from textsynth.inputs.schemas import load_schema, property_schemas
+from textsynth.outputs.store import Store
+from textsynth.prepare import Prepared
 from textsynth.records import rng_for
+from textsynth.similarity.encoder import Encoder
 
 MOST_RECORDS = 50_000  # of each file; more are sampled, and that is said
+MOST_OF_A_RUN, FEWEST_OF_A_RUN = 2_000, 20  # accepted records, and seeds of either side
 _GATE = re.compile(r"\s*([a-z_]+\.[a-z0-9_]+)\s*(<=|>=|<|>)\s*(-?[0-9.]+(?:e-?[0-9]+)?)\s*$")
 _HOLDS: dict[str, Callable[[float, float], bool]] = {
     "<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">": lambda a, b: a > b, ">=": lambda a, b: a >= b,
@@ -25,7 +31,8 @@ _HOLDS: dict[str, Callable[[float, float], bool]] = {
 def evaluate(
     synthetic: str | Path, real: str | Path, holdout: str | Path | None = None, *, label: str | None = None,
     text: Sequence[str] = (), quasi_identifiers: Sequence[str] = (), columns: Mapping[str, str] | None = None,
-    require: Sequence[str] = (), encoder: Any = None, most: int = MOST_RECORDS, rng_seed: int = 0,
+    schema: str | None = None, require: Sequence[str] = (), encoder: Encoder | str = "minilm-l6",
+    most: int = MOST_RECORDS, rng_seed: int = 0,
 ) -> dict[str, Any]:  # fmt: skip
     """Compare a file of synthetic records with the real ones.
 
@@ -36,8 +43,9 @@ def evaluate(
         text: columns that are free text; others are found out.
         quasi_identifiers: columns whose combinations are counted.
         columns: names in the synthetic file -> names in the real one.
+        schema: a JSON Schema, built in or a file, with the rules that records should keep.
         require: conditions such as `privacy.longest_span<8`.
-        encoder: an `Encoder`, or the name of a model; default: the embedded one, if its extra is installed.
+        encoder: an `Encoder`, or the name of a model, used if its extra is installed.
         most: records used of each file.
 
     Returns:
@@ -57,12 +65,51 @@ def evaluate(
     for which, file in files.items():
         if not file.get("from_real") and file["records"] > most:
             data.notes.append(f"--{which}: {most:,} of {file['records']:,} records are used, drawn at random.")
-    return evaluate_rows(data, label, quasi_identifiers, gates, encoder, rng_seed)
+    rules = load_schema(schema, Path("evaluate --schema")) if schema else None
+    return _evaluate_rows(data, label, quasi_identifiers, gates, _loadable(encoder, data.notes), rules, rng_seed)
 
 
-def evaluate_rows(
+def evaluate_run(prepared: Prepared, store: Store, encoders: Sequence[Encoder]) -> dict[str, Any]:
+    """The accepted records of a run beside its seeds: those shown are the real records, the others the holdout.
+
+    At most MOST_OF_A_RUN of each are compared, spread evenly or drawn. The label is the first category of `match`, else
+    the category of at most ten values that has most of them.
+    """
+    rng_seed, seeds, match = prepared.job.rng_seed, prepared.seeds, list(prepared.job.plan.match or ())
+    total, rows = _spread(store, MOST_OF_A_RUN)
+    sets: dict[str, Any] = {"synthetic": rows}
+    files: dict[str, Any] = {"synthetic": {"name": "accepted records", "records": total, "used": len(rows)}}
+    for which, name, some in (("real", "seeds shown", seeds.shown), ("holdout", "seeds held out", seeds.holdout)):
+        drawn = rng_for(rng_seed, "evaluate", which).sample(range(len(some)), min(len(some), MOST_OF_A_RUN))
+        sets[which] = [dict(some[at].data) for at in sorted(drawn)]
+        files[which] = {"name": name, "records": len(some), "used": len(drawn)}
+    if few := [f"{len(sets[which])} {files[which]['name']}" for which in sets if len(sets[which]) < FEWEST_OF_A_RUN]:
+        said = f"Not compared with real records: {' and '.join(few)} say too little ({FEWEST_OF_A_RUN} are needed)."
+        return {"files": files, "metrics": {}, "columns": [], "requirements": [], "notes": [said]}
+    data = compared(sets, files, {}, (), rng_seed)
+    sizes = {name: data.frame("real")[name].nunique() for name in data.of_kind("category")}
+    few_values = {name: size for name, size in sizes.items() if 2 <= size <= 10}
+    label = next(
+        (name for name in match if name in few_values), max(few_values, key=few_values.__getitem__, default=None)
+    )
+    if not encoders and data.of_kind("text"):
+        data.notes.append("embeddings: left out, since no filter of the job has an encoder.")
+    return _evaluate_rows(data, label, (), (), next(iter(encoders), None), prepared.schema, rng_seed)
+
+
+def _spread(store: Store, most: int) -> tuple[int, list[dict[str, Any]]]:
+    """How many records are accepted, and the fields of at most so many, spread evenly over the run."""
+    query = "SELECT number FROM records WHERE state = 'accepted' ORDER BY number"
+    numbers = [row["number"] for row in store.rows(query)]
+    count = min(len(numbers), most)
+    some = [numbers[at * len(numbers) // count] for at in range(count)]
+    query = "SELECT fields FROM records WHERE number = ?"
+    return len(numbers), [json.loads(row["fields"]) for at in some for row in store.rows(query, (at,))]
+
+
+def _evaluate_rows(
     data: Compared, label: str | None, quasi_identifiers: Sequence[str], gates: Sequence[tuple[str, str, str, float]],
-    encoder: Any, rng_seed: int,
+    encoder: Encoder | None, schema: Mapping[str, Any] | None, rng_seed: int,
 ) -> dict[str, Any]:  # fmt: skip
     """The same, of rows that are read and typed."""
     import numpy as np
@@ -70,6 +117,7 @@ def evaluate_rows(
 
     from textsynth.metrics import sections
     from textsynth.metrics.privacy import cells
+    from textsynth.metrics.risks import privacy_section
 
     for name in (label, *quasi_identifiers):
         if name is not None and name not in data.kinds:
@@ -77,14 +125,16 @@ def evaluate_rows(
     rng = np.random.default_rng(rng_seed)
     parts = sections.Sections(data.rows, data.kinds, {w: data.frame(w) for w in data.rows}, data.notes, rng, rng_seed)
     texts = {which: data.texts(which) for which in data.rows} if data.of_kind("text") else {}
-    vectors = _vectors(texts, encoder, data.notes)
+    vectors = _vectors(texts, encoder, data.notes) if encoder is not None else {}
     with threadpool_limits(1):  # so that no sum depends on how many cores there are, or how busy they are
         parts.columns_section()
+        if schema is not None:
+            parts.add("fidelity", {"rules_kept": _rules_kept(data, schema)})
         if texts:
             parts.text_section(texts, vectors)
         if label is not None:
             parts.utility_section(label, vectors)
-        parts.privacy_section(texts, vectors)
+        privacy_section(parts, texts, vectors)
     found: dict[str, Any] = {"files": data.files, "metrics": parts.metrics, **parts.details}
     if quasi_identifiers:
         found["cells"] = cells(data.rows["synthetic"], quasi_identifiers)
@@ -114,16 +164,39 @@ def write_metrics(evaluation: Mapping[str, Any], folder: Path) -> Path:
     return folder / "metrics.json"
 
 
-def _vectors(texts: Mapping[str, list[str]], encoder: Any, notes: list[str]) -> dict[str, Any]:
+def _loadable(encoder: Encoder | str, notes: list[str]) -> Encoder | None:
+    from textsynth.similarity.encoder import TextEncoder
+
+    if not isinstance(encoder, str):
+        return encoder
+    try:
+        TextEncoder.check_installed("evaluate")
+    except MissingExtraError as error:
+        notes.append(f"embeddings: left out. {error}")
+        return None
+    return TextEncoder(encoder)
+
+
+def _rules_kept(data: Compared, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The share of records that are valid as they stand, or with null for what is missing."""
+    from textsynth.metrics.estimate import share
+
+    valid, names = fast_validator(schema).is_valid, list(property_schemas(schema))
+    kept = [
+        sum(valid(row) or valid({name: row.get(name) for name in names}) for row in data.rows[which])
+        for which in ("synthetic", "holdout")
+    ]
+    top = len(data.rows["holdout"])
+    return share(kept[0], len(data.rows["synthetic"]), kept[1] / top if top else None)
+
+
+def _vectors(texts: Mapping[str, list[str]], encoder: Encoder, notes: list[str]) -> dict[str, Any]:
     """Unit rows of each set's texts, the mean of a text's windows; none where the encoder's extra is not installed."""
-    from textsynth.similarity.encoder import TextEncoder, encode_windows, text_rows
+    from textsynth.similarity.encoder import encode_windows, text_rows
 
     if not texts:
         return {}
     try:
-        if encoder is None or isinstance(encoder, str):
-            TextEncoder.check_installed("evaluate")
-            encoder = TextEncoder(encoder or "minilm-l6")
         every = [text for some in texts.values() for text in some]
         rows = text_rows(*encode_windows(encoder, every))
     except MissingExtraError as error:

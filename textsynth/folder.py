@@ -200,6 +200,7 @@ def _note(prepared: Prepared, store: Store, hashes: Mapping[str, Any]) -> None:
         "versions": _versions(),
         "status": "running",
         "shortfall": [],
+        "evaluation": None,  # of an earlier sitting
     }
     if store.get("started") is None:
         notes["started"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")

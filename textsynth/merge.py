@@ -48,7 +48,6 @@ def merge_runs(folders: Sequence[Path], out: Path, on_progress: Show | None = No
         drafts = (draft for old in olds for draft in _drafts(old))
         run = FilterRun(prepared, store, on_progress or (lambda progress: None), drafts, quotas)
         run.go()
-        run.keep_evidence()
         return run.end("short" if run.progress.accepted < run.progress.target else "done")
 
 

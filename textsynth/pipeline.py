@@ -17,6 +17,7 @@ from typing import Any
 
 from textsynth.engines.base import Engine
 from textsynth.errors import EngineError, RunError
+from textsynth.evaluation import evaluate_run
 from textsynth.feed import EngineThreads
 from textsynth.filters.base import Filter, check_methods
 from textsynth.folder import begin, finish
@@ -85,7 +86,6 @@ def run_prepared(
                 run.keep_evidence()
                 finish(store, "failed" if isinstance(why, RunError) else "interrupted", run.progress.seconds, [])
             raise
-        run.keep_evidence()
         return run.end("short" if run.progress.accepted < run.progress.target else "done")
 
 
@@ -153,9 +153,8 @@ class Run:
         """Put the completions there are into their records, and ask what follows from them."""
         for completion in threads.take(timeout=0.2):
             if completion.request_id not in self.asked:
-                raise EngineError(
-                    f"engine: it answered {completion.request_id}, which nobody waits for. Answer each request once."
-                )
+                said = f"engine: it answered {completion.request_id}, which nobody waits for."
+                raise EngineError(f"{said} Answer each request once.")
             round, draft, request = self.asked.pop(completion.request_id)
             self.store.add_completion(completion)
             self.progress.count(completion, self.prepared.price(request.step), time.monotonic() - self._started)
@@ -168,19 +167,22 @@ class Run:
         self._commit_now_and_then()
         self._tell("writing")
 
-    def keep_evidence(self) -> None:
-        """Leave the filters' own numbers, and what the engines said, in the store."""
+    def keep_evidence(self) -> dict[str, Any]:
+        """Leave the filters' own numbers, and what the engines said, in the store; returns the numbers by filter."""
         self._tell("keeping evidence")
         self.store.put("said", dict(self.progress.said))
-        self.store.put("evidence", {f.name: dict(f.evidence()) for f in self.filters})
+        self.store.put("evidence", evidence := {f.name: dict(f.evidence()) for f in self.filters})
+        return evidence
 
     def end(self, status: str) -> Result:
         """Write the run's files, and say what was missed: the target, or the test of the accepted rows as a set."""
+        evidence = self.keep_evidence()
         self.store.put("given_up", self.ledger.given_up)
         missed = shortfall(self.store, self.progress, self.ledger.standing.requests) if status == "short" else []
-        evidence: dict[str, Any] = self.store.get("evidence")
         if (evidence.get("leakage", {}).get("rows_as_a_set") or {}).get("flagged"):
             missed.append(POINTS_TO_SEEDS)
+        self._tell("comparing with the seeds")
+        self.store.put("evaluation", evaluate_run(self.prepared, self.store, list(self._encoders.values())))
         finish(self.store, status, self.progress.seconds, missed)
         return Result(self.store.folder, (p := self.progress).target, p.accepted, dict(p.rejected), missed)
 
@@ -194,11 +196,11 @@ class Run:
 
     def _advance(self, threads: EngineThreads | None) -> bool:
         """Close what is complete, plan what can be planned, ask what is new; False when there is nothing left."""
-        while self.open and not self.open[0].open:
-            self._close(self.open.pop(0))
-        while len(self.open) < 2 and self._plan(threads):
+        while True:
             while self.open and not self.open[0].open:
-                self._close(self.open.pop(0))
+                self._close()
+            if len(self.open) == 2 or not self._plan(threads):
+                break
         if not self.open:
             self._tell("finishing")
         return bool(self.open)
@@ -250,16 +252,14 @@ class Run:
         kept = self.store.completion(request.id)
         if kept is None and self._earlier is not None:
             engine = self.prepared.engines[self.prepared.steps[request.step].engine]
-            kept = self._earlier.answer(request, engine.describe())
-            if kept is not None:
-                self.store.add_requests([(request.id.partition("-")[0], request)])
-                self.store.add_completion(kept)
-                self._said["answers taken from an earlier run"] += 1
+            kept = self._earlier.copy(request, engine.describe(), self.store)
+            self._said += Counter({"answers taken from an earlier run": int(kept is not None)})  # without zeros
         return kept
 
-    def _close(self, round: Round) -> None:
-        """Judge a complete round in request order and keep it in one transaction."""
+    def _close(self) -> None:
+        """Judge the first open round, which is complete, in request order, and keep it in one transaction."""
         self._tell("filtering")
+        round = self.open[0]
         whole = [draft.record for draft in round.drafts if draft.refused is None]
         if whole:
             for one in self.filters:
@@ -273,6 +273,7 @@ class Run:
         self.store.close_round(round.number, judged, asdict(gave), asdict(steering) if steering else None, traces)
         self._committed, self._uncommitted = time.monotonic(), 0
         self.ledger.close(gave, steering or Gave())
+        del self.open[0]
         self._tell("filtering")
 
     def _encoder(self, name: str) -> StoredEncoder:
@@ -288,8 +289,7 @@ class Run:
             self._committed, self._uncommitted = now, 0
 
     def _tell(self, doing: str) -> None:
-        now = time.monotonic()
-        p = self.progress
+        p, now = self.progress, time.monotonic()
         p.seconds, p.in_flight = now - self._started, len(self.asked)
         if doing != p.doing or now - self._reported > 0.2:
             p.said = sum((Counter(dict(engine.said)) for engine in self.prepared.engines), self._said.copy())

@@ -16,7 +16,8 @@ from textsynth.similarity.words import shingles, tokenize
 
 Row = Mapping[str, Any]
 NEAR = 0.8  # of the shorter text's runs of three words, from which a text counts as a near copy
-_TINY = 1e-3
+_TINY, _ROUNDING = 1e-3, 1e-12
+_CELLS = 1 << 24  # cosines held at a time: 64 MB
 
 
 def spans(real: Sequence[str], synthetic: Sequence[str], holdout: Sequence[str]) -> tuple[dict[str, Estimate], Any]:
@@ -44,9 +45,16 @@ def exact_copies(real: Sequence[Row], synthetic: Sequence[Row], holdout: Sequenc
     return share(ours, len(synthetic), theirs / len(holdout) if len(holdout) else None)
 
 
-def closest_distances(base: Sequence[Row], rows: Sequence[Row], names: Sequence[str]) -> Floats:
-    """Gower's distance of each row to the closest of the base, 0 to 1; ranges are those of the base."""
-    return np.asarray(1 - RowIndex(base, names).closest(rows)[0])
+def closest_two(base: Sequence[Row], rows: Sequence[Row], names: Sequence[str]) -> Floats:
+    """Gower's distances [m, 2] of each row to the two closest of the base, 0 to 1; ranges are those of the base."""
+    return RowIndex(base, names).nearest_distances(rows, 2)
+
+
+def near_rows(ours: Floats, theirs: Floats) -> Estimate:
+    """The share of records as near to a real one as the nearest 1% of the holdout; equal distances count, so that the
+    ceiling is higher where genuine records coincide."""
+    limit = float(np.quantile(theirs, 0.01, method="lower")) + _ROUNDING
+    return share(int((ours <= limit).sum()), len(ours), float((theirs <= limit).mean()))
 
 
 def dcr_share(to_real: Floats, to_holdout: Floats) -> Estimate:
@@ -59,10 +67,13 @@ def dcr_share(to_real: Floats, to_holdout: Floats) -> Estimate:
     return share(int((to_real < to_holdout - 1e-12).sum()), len(to_real), ceiling)
 
 
-def nndr_share(first: Floats, second: Floats, holdout_first: Floats, holdout_second: Floats) -> Estimate:
-    """The share of records whose nearest real record is at most half as far as the second nearest. Secondary."""
-    ours, theirs = (((a + _TINY) / (b + _TINY) <= 0.5) for a, b in ((first, second), (holdout_first, holdout_second)))
-    return share(int(ours.sum()), len(ours), float(theirs.mean()) if len(theirs) else None)
+def nndr_share(ours: Floats, theirs: Floats) -> Estimate:
+    """The share of records whose nearest real record is at most half as far as the second nearest.
+
+    Secondary, for the reason of `dcr_share`. Args: distances [m, 2] of synthetic and of held-out records.
+    """
+    near = [(some[:, 0] + _TINY) / (some[:, 1] + _TINY) <= 0.5 for some in (ours, theirs)]
+    return share(int(near[0].sum()), len(ours), float(near[1].mean()) if len(theirs) else None)
 
 
 def attack(members: Floats, others: Floats) -> dict[str, Estimate]:
@@ -84,6 +95,12 @@ def density_ratio(to_synthetic: Floats, to_reference: Floats) -> Floats:
     """Log of how much denser the synthetic records lie around a record than others of its kind, by nearest neighbors
     (van Breugel et al., "Membership inference attacks against synthetic data through overfitting detection", 2023)."""
     return np.log((to_reference + _TINY) / (to_synthetic + _TINY))
+
+
+def highest_cosine(rows: Any, base: Any) -> Floats:
+    """The highest cosine of each unit row [m, d] with one of the base [n, d], some rows at a time."""
+    step = max(1, _CELLS // max(len(base), 1))
+    return np.concatenate([(rows[at : at + step] @ base.T).max(axis=1) for at in range(0, len(rows), step)])
 
 
 def coverage(texts: Sequence[str], base: Sequence[str], size: int = 4) -> Floats:

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from textsynth.metrics import diversity, fidelity, privacy, text
+from textsynth.metrics import diversity, fidelity, text
 from textsynth.metrics.estimate import Estimate, around, estimate, standard_error
 from textsynth.metrics.names import TITLES
 
 SETS = ("real", "synthetic", "holdout")
 _FEWEST, _CLUSTERS = 10, 50  # records of each set for a classifier or an attack; clusters of the real texts
-_ATTACKED, _COMPARED, _MAP, _TEXTS = 2000, 2000, 800, 5000
+_CLASSES = 20  # different numbers that a label may have
+_COMPARED, _MAP, _TEXTS = 2000, 800, 5000
 
 
 class Sections:
@@ -156,7 +157,7 @@ class Sections:
         for name, measure in (("distinct_2", diversity.distinct_n), ("compression_ratio", diversity.compression_ratio)):
             error = standard_error(lambda at, m=measure: m([ours[i] for i in np.unique(at)]), len(ours), self.rng, 10)  # type: ignore[misc]
             self.add("diversity", {name: around(measure(ours), measure(theirs), error)})
-        self.details["lengths"] = _histogram(words["synthetic"], words["holdout"])
+        self.details["lengths"] = histogram(words["synthetic"], words["holdout"])
 
     def _vectors(self, vectors: Mapping[str, Any]) -> None:
         count = min(len(vectors[which]) for which in SETS)
@@ -182,9 +183,11 @@ class Sections:
 
     def utility_section(self, label: str, vectors: Mapping[str, Any]) -> None:
         """Training on synthetic, real and both for one label."""
-        if self.all_kinds[label] != "category":
+        classes = self.frames["real"][label].nunique() if label in self.kinds else 0
+        if classes < 2 or (self.all_kinds[label] == "number" and classes > _CLASSES):
             self.notes.append(
-                f"utility: {label} is no category of two or more values, so no model is trained. Choose another."
+                f"utility: {label} has {classes} different values of kind {self.all_kinds[label]}, so no model is "
+                f"trained. Choose a category of two or more, or numbers of which at most {_CLASSES} differ."
             )
             return
         if not self.enough("utility"):
@@ -212,63 +215,6 @@ class Sections:
         kept = self.details.setdefault("utility", {"label": label, "scores": []})
         kept["scores"] += scores
 
-    def privacy_section(self, texts: Mapping[str, Sequence[str]], vectors: Mapping[str, Any]) -> None:
-        """Copies, spans, distances and attacks."""
-        rows = [[{n: row.get(n) for n in self.all_kinds} for row in self.rows[which]] for which in SETS]
-        self.add("privacy", {"exact_copies": privacy.exact_copies(*rows)})
-        if texts:
-            self.attempt("spans", lambda: self._spans(texts))
-        if self.kinds and self.enough("distances and attacks on columns", 20):
-            self.attempt("distances and attacks on columns", self._distances)
-        if texts and self.enough("attacks on texts", 20):
-            self.attempt("attacks on texts", lambda: self._text_attacks(texts, vectors))
-
-    def _spans(self, texts: Mapping[str, Sequence[str]]) -> None:
-        found, lengths = privacy.spans(*(texts[which] for which in SETS))
-        self.add("privacy", found)
-        self.details["similarity"] = {"span": _histogram(*lengths)}
-
-    def _distances(self) -> None:
-        names, rng = list(self.kinds), self.rng
-        count = min(len(self.rows["real"]), len(self.rows["holdout"]))
-        real, holdout, synthetic = (
-            [self.rows[w][at] for at in rng.permutation(len(self.rows[w]))[:most]]
-            for w, most in (("real", count), ("holdout", count), ("synthetic", _COMPARED))
-        )
-        to_real, to_holdout = (privacy.closest_distances(base, synthetic, names) for base in (real, holdout))
-        self.add("privacy", {"dcr_share": privacy.dcr_share(to_real, to_holdout)})
-        members, others, reference = real[:_ATTACKED], holdout[: count // 2][:_ATTACKED], holdout[count // 2 :]
-        scores = [
-            privacy.density_ratio(
-                privacy.closest_distances(self.rows["synthetic"], some, names),
-                privacy.closest_distances(reference, some, names),
-            )
-            for some in (members, others)
-        ]
-        self.add("privacy", {f"membership_{k}": v for k, v in privacy.attack(*scores).items()})
-
-    def _text_attacks(self, texts: Mapping[str, Sequence[str]], vectors: Mapping[str, Any]) -> None:
-        order = {which: self.rng.permutation(len(texts[which])) for which in SETS}
-        half = len(order["holdout"]) // 2
-        groups = {
-            "members": ("real", order["real"][:_ATTACKED]),
-            "others": ("holdout", order["holdout"][:half][:_ATTACKED]),
-        }
-        reference = order["holdout"][half:]
-        scores = []
-        for which, at in groups.values():
-            some = [texts[which][i] for i in at]
-            base = [texts["holdout"][i] for i in reference]
-            scores.append(privacy.coverage(some, texts["synthetic"]) - privacy.coverage(some, base))
-        self.add("privacy", {f"membership_ngram_{k}": v for k, v in privacy.attack(*scores).items()})
-        if vectors:
-            scores = [
-                (vectors[which][at] @ vectors["synthetic"].T).max(axis=1)
-                - (vectors[which][at] @ vectors["holdout"][reference].T).max(axis=1)
-                for which, at in groups.values()
-            ]
-            self.add("privacy", {f"membership_text_{k}": v for k, v in privacy.attack(*scores).items()})
-
 
 def _missing(rows: Sequence[Mapping[str, Any]], name: str) -> float:
     return sum(name not in row for row in rows) / max(len(rows), 1)
@@ -288,7 +234,8 @@ def _distribution(binning: fidelity.Binning, codes: Mapping[str, Any], name: str
     return {"bins": [binning.labels(name)[at][:60] for at in shown], **shares}
 
 
-def _histogram(synthetic: Any, holdout: Any, bins: int = 24) -> dict[str, Any]:
+def histogram(synthetic: Any, holdout: Any, bins: int = 24) -> dict[str, Any]:
+    """Counts of two sets in the same bins."""
     high = max(float(max(synthetic.max(initial=1), holdout.max(initial=1))), 1.0)
     edges = np.linspace(0, np.ceil((high + 1) / bins) * bins, bins + 1)
     counts = {w: np.histogram(some, edges)[0].tolist() for w, some in (("synthetic", synthetic), ("holdout", holdout))}

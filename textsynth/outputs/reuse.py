@@ -35,6 +35,14 @@ class Earlier:
     def __exit__(self, *_: object) -> None:
         self._store.close()
 
+    def copy(self, request: Request, engine: Mapping[str, Any], store: Store) -> Completion | None:
+        """`answer`, kept in the new run's store with its request."""
+        kept = self.answer(request, engine)
+        if kept is not None:
+            store.add_requests([(request.id.partition("-")[0], request)])
+            store.add_completion(kept)
+        return kept
+
     def answer(self, request: Request, engine: Mapping[str, Any]) -> Completion | None:
         """The answer of the earlier run to this request: same messages, schema, sampling, rng_seed and model."""
         if [engine.get("fingerprint")] != self._models[request.step : request.step + 1]:

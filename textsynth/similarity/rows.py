@@ -63,6 +63,16 @@ class RowIndex:
             owners[part] = np.where(least < np.inf, best, -1)
         return similarities, owners
 
+    def nearest_distances(self, rows: Sequence[Row], count: int) -> Floats:
+        """1 - similarity [m, count] of each row to its nearest indexed rows, ascending; 1 where there are too few."""
+        found = np.ones((len(rows), count))
+        numbers, coded, most = self._values(rows), self._code(rows, grow=False), min(count, len(self._group))
+        step = max(1, _BLOCK // max(1, len(self._group)))
+        for first in range(0, len(rows) if most else 0, step):
+            far = self._distances(numbers[:, first : first + step], coded[:, first : first + step])
+            found[first : first + step, :most] = np.sort(np.partition(far, most - 1, axis=1)[:, :most], axis=1)
+        return found
+
     def _distances(self, numbers: Floats, coded: Ints) -> Floats:
         """[rows, indexed rows], each pair added up column by column, so that it is the same in every block."""
         far = np.zeros((numbers.shape[1], len(self._group)))
