@@ -3,14 +3,22 @@
 python eval/evaluate.py vendi                        an exact Vendi score of 100,000 x 384
 python eval/evaluate.py accuracy --peer PYTHON       accuracy beside mostlyai-qa's, whose venv PYTHON is of
 python eval/evaluate.py attack                       a leaky and a clean generator of adult, and the DCR share
+python eval/evaluate.py sdmetrics --peer PYTHON      total variation, correlations and DCR share beside SDMetrics'
+python eval/evaluate.py beside --peer PYTHON         24,000 rows of 15 columns, 2% of them copies, beside mostlyai-qa
+python eval/evaluate.py notes --count 5000           so many short notes, embeddings included, by part
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
+import re
+import resource
 import subprocess
+import sys
 import tempfile
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from time import perf_counter
@@ -24,6 +32,7 @@ from textsynth.inputs.compared import compared, read_sample
 from textsynth.metrics.diversity import vendi
 from textsynth.metrics.fidelity import Binning, accuracies
 from textsynth.records import rng_for
+from textsynth.similarity.encoder import TextEncoder
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "tabular"
 SETS = ("adult.dev.csv.gz", "bank_marketing.dev.csv.gz", "german_credit.dev.csv")
@@ -106,12 +115,138 @@ def attack() -> dict[str, Any]:
     return found
 
 
+def written(folder: Path, sets: dict[str, pd.DataFrame]) -> dict[str, Path]:
+    files = {name: folder / f"{name}.csv" for name in sets}
+    for name, rows in sets.items():
+        rows.to_csv(files[name], index=False)
+    return files
+
+
+def peer_says(peer: str, script: str, files: dict[str, Path]) -> Any:
+    command = [peer, str(Path(__file__).parent / "peers" / script), files["real"], files["synthetic"], files["holdout"]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr[-2000:])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def sdmetrics(peer: str) -> dict[str, Any]:
+    """As many training as holdout rows, and no more synthetic ones than are compared, so that nothing is sampled."""
+    frame = pd.concat(split("adult.dev.csv.gz", 3000))
+    real, holdout = frame.iloc[:2000], frame.iloc[2000:4000]
+    with tempfile.TemporaryDirectory() as folder:
+        files = written(
+            Path(folder),
+            {"real": real, "synthetic": shuffled(frame.iloc[4000:], np.random.default_rng(1)), "holdout": holdout},
+        )
+        ours = evaluate(files["synthetic"], files["real"], files["holdout"])
+        theirs = peer_says(peer, "sdmetrics_numbers.py", files)
+    known = {column["name"]: column for column in ours["columns"]}
+    table = ours["correlation"]
+    place = {name: at for at, name in enumerate(table["columns"])}
+    gaps = {
+        "total_variation": [
+            abs(known[n]["total_variation"]["synthetic"] - v) for n, v in theirs["total_variation"].items()
+        ],
+        "correlation": [
+            abs(1 - abs(table["real"][place[a]][place[b]] - table["synthetic"][place[a]][place[b]]) / 2 - v)
+            for pair, v in theirs["correlation"].items()
+            for a, b in [pair.split("|")]
+        ],
+    }
+    closer = theirs["dcr"]["synthetic_data_percentages"]["closer_to_training"]
+    share = ours["metrics"]["privacy"]["dcr_share"]["value"]
+    return {name: {"compared": len(some), "largest": max(some)} for name, some in gaps.items()} | {
+        "dcr_share": {"ours": share, "theirs": closer, "difference": abs(share - closer)}
+    }
+
+
+ONE = """
+import json, resource, sys, time
+from textsynth.evaluation import evaluate
+began = time.perf_counter()
+found = evaluate(sys.argv[2], sys.argv[1], sys.argv[3])
+seconds = time.perf_counter() - began
+print(json.dumps({"seconds": round(seconds, 1), "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+                  "metrics": found["metrics"]}))
+"""
+
+
+def beside(peer: str) -> dict[str, Any]:
+    """The same files to both, each in a process of its own, in turn; and what each says of the planted copies."""
+    frame = pd.concat(split("adult.dev.csv.gz"))
+    frame = pd.concat([frame, frame]).iloc[:48_000].reset_index(drop=True)
+    real, holdout = frame.iloc[:8000], frame.iloc[8000:16_000]
+    honest = shuffled(frame.iloc[16_000:32_000], np.random.default_rng(3))
+    honest = pd.concat([honest, shuffled(honest, np.random.default_rng(4))]).iloc[:24_000]
+    planted = pd.concat([honest.iloc[480:], real.iloc[:480]])
+    found: dict[str, Any] = {"rows": len(planted), "columns": planted.shape[1]}
+    with tempfile.TemporaryDirectory() as made:
+        for name, rows in (("honest", honest), ("planted", planted)):
+            folder = Path(made) / name
+            folder.mkdir()
+            files = written(folder, {"real": real, "synthetic": rows, "holdout": holdout})
+            done = subprocess.run(
+                [sys.executable, "-c", ONE, *map(str, (files["real"], files["synthetic"], files["holdout"]))],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            ours = json.loads(done.stdout.splitlines()[-1])
+            privacy = ours.pop("metrics")["privacy"]
+            ours |= {key: privacy[key] for key in ("exact_copies", "near_row_copies", "dcr_share", "membership_tpr")}
+            theirs = peer_says(peer, "mostlyai_report.py", files)
+            found[name] = {"ours": ours, "theirs": theirs}
+            found[name]["times_faster"] = round(theirs["seconds"] / ours["seconds"], 2)
+    return found
+
+
+def notes(count: int) -> dict[str, Any]:
+    """Notes of some sixty words, put together from sentences of mtsamples: `count` synthetic, 1,000 real, 1,000 held out."""
+    with gzip.open(DATA.parent / "clinical/mtsamples.dev.jsonl.gz", "rt", encoding="utf-8") as file:
+        texts = [json.loads(line)["transcription"] for line in file]
+    sentences = [s for text in texts for s in re.split(r"(?<=[.!?]) ", text) if 4 < len(s.split()) < 25]
+    rng = np.random.default_rng(5)
+
+    def made(some: int) -> list[dict[str, Any]]:
+        rows = []
+        for _ in range(some):
+            text: list[str] = []
+            while sum(len(s.split()) for s in text) < 55:
+                text.append(sentences[rng.integers(len(sentences))])
+            rows.append({"note": " ".join(text)})
+        return rows
+
+    with tempfile.TemporaryDirectory() as folder:
+        files = {n: Path(folder) / f"{n}.jsonl" for n in ("synthetic", "real", "holdout")}
+        for name, path in files.items():
+            rows = made(count if name == "synthetic" else 1000)
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        encoder = TextEncoder()
+        spent = [0.0]
+
+        class Timed:
+            def encode(self, texts: Sequence[str]) -> Any:
+                began = perf_counter()
+                found = encoder.encode(texts)
+                spent[0] += perf_counter() - began
+                return found
+
+        encoder.encode(["loaded before the clock starts"])
+        began = perf_counter()
+        evaluate(files["synthetic"], files["real"], files["holdout"], encoder=Timed())
+        seconds = perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"notes": count, "seconds": round(seconds, 1), "encoding": round(spent[0], 1), "peak_mb": round(peak)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["vendi", "accuracy", "attack"])
+    parser.add_argument("what", choices=["vendi", "accuracy", "attack", "sdmetrics", "beside", "notes"])
     parser.add_argument("--peer", default="python")
+    parser.add_argument("--count", type=int, default=5000)
     chosen = parser.parse_args()
     work = {"vendi": vendi_time, "accuracy": lambda: accuracy(chosen.peer), "attack": attack}
+    work |= {"sdmetrics": lambda: sdmetrics(chosen.peer), "beside": lambda: beside(chosen.peer)}
+    work |= {"notes": lambda: notes(chosen.count)}
     print(json.dumps(work[chosen.what](), indent=2))
 
 

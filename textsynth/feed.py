@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 
@@ -25,11 +26,15 @@ class EngineThreads:
     """Runs each engine in a thread of its own. `ask` never blocks; `take` returns completions as they finish.
 
     Use it as a context manager: leaving it stops the engines, finished or not.
+
+    Args:
+        since: where the time stands at which an engine took a request, by the request's id.
     """
 
-    def __init__(self, engines: Sequence[Engine]) -> None:
+    def __init__(self, engines: Sequence[Engine], since: dict[str, float] | None = None) -> None:
+        since = {} if since is None else since
         self._completions: queue.Queue[Completion | Exception] = queue.Queue(_ROOM)
-        self._threads = [_EngineThread(engine, self._completions) for engine in engines]
+        self._threads = [_EngineThread(engine, self._completions, since) for engine in engines]
         self._fault: Exception | None = None  # raised once the completions before it are taken
 
     def __enter__(self) -> EngineThreads:
@@ -92,8 +97,10 @@ class EngineThreads:
 class _EngineThread:
     """One engine and the requests that wait for it."""
 
-    def __init__(self, engine: Engine, completions: queue.Queue[Completion | Exception]) -> None:
-        self._engine, self._completions = engine, completions
+    def __init__(
+        self, engine: Engine, completions: queue.Queue[Completion | Exception], since: dict[str, float]
+    ) -> None:
+        self._engine, self._completions, self._since = engine, completions, since
         self._backlog: deque[Request] = deque()
         self._requests: queue.Queue[Request] = queue.Queue(_ROOM)
         self._stop, self._closing = threading.Event(), threading.Event()
@@ -135,6 +142,7 @@ class _EngineThread:
                     yield None
                 continue
             self._in_flight += 1
+            self._since[request.id] = time.monotonic()
             yield request
 
     def _run(self) -> None:

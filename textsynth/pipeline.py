@@ -126,7 +126,7 @@ class Run:
                 if self._stop.asked:
                     raise KeyboardInterrupt
             return
-        with EngineThreads(self.prepared.engines) as threads:
+        with EngineThreads(self.prepared.engines, self.progress.pace.since) as threads:
             for round in self.open:  # taken up from the folder
                 self._ask_all(threads, round)
             while self._advance(threads):
@@ -157,7 +157,7 @@ class Run:
                 raise EngineError(f"{said} Answer each request once.")
             round, draft, request = self.asked.pop(completion.request_id)
             self.store.add_completion(completion)
-            self.progress.count(completion, self.prepared.price(request.step), time.monotonic() - self._started)
+            self.progress.count(completion, self.prepared.price(request.step))
             round.tokens += completion.completion_tokens
             self._uncommitted += 1
             following = self.writer.take(draft, request, completion)

@@ -113,6 +113,9 @@ class Sections:
             rare = {which: fidelity.rare_categories(real[name], self.frames[which][name]) for which in SETS[1:]}
             for key in ("rare_kept", "new_values"):
                 row[key] = {which: round(rare[which][key], 6) for which in SETS[1:]}
+            row["total_variation"] = {
+                which: round(fidelity.total_variation(real[name], self.frames[which][name]), 6) for which in SETS[1:]
+            }
         return row
 
     def _correlations(self) -> None:
