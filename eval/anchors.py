@@ -1,10 +1,10 @@
 """Which metrics of `textsynth evaluate` tell three anchors apart. Usage: python eval/anchors.py adult|mtsamples
 
 The anchors, each as large as the holdout: genuine records of neither file; an honest generator, which is worse than
-genuine (adult: columns drawn independently; mtsamples: a bigram model of each specialty); and a copying one (adult: real
-rows with numbers moved by one; mtsamples: real notes with a word in twenty replaced). A metric of fidelity, text,
+genuine (adult: columns drawn independently; mtsamples: a bigram model of each specialty); and a copying one (adult:
+real rows with numbers moved by one; mtsamples: real notes with a word in twenty replaced). A metric of fidelity, text,
 diversity or utility must put the honest one behind the genuine one; a metric of privacy must put the copying one behind
-both others, beyond the intervals where there are any and at least by a tenth of the gap to the worst value elsewhere.
+both others: beyond the intervals where there are any, else by a tenth of the value.
 Everything is drawn `--times` times; a metric passes that tells in each. It reads ../shared/data.
 """
 

@@ -81,7 +81,7 @@ def number(row: dict[str, Any]) -> int:
 
 def pasted(record: Record) -> list[dict[str, str]]:
     """The usual prompt: the examples in one message."""
-    shown = PREPARED.examples(PREPARED.steps[0], int(record.id[1:]))
+    shown = PREPARED.examples(PREPARED.steps[0], record)
     examples = "\n".join(json.dumps(dict(seed.data)) for seed in shown)
     facts = record.fields or {}
     asked = f"age {facts['age']}, sex {facts['sex']}, diagnosis {facts['diagnosis']}"

@@ -167,8 +167,8 @@ from textsynth.evaluation import evaluate
 began = time.perf_counter()
 found = evaluate(sys.argv[2], sys.argv[1], sys.argv[3])
 seconds = time.perf_counter() - began
-print(json.dumps({"seconds": round(seconds, 1), "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-                  "metrics": found["metrics"]}))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({"seconds": round(seconds, 1), "peak_mb": round(peak), "metrics": found["metrics"]}))
 """
 
 
@@ -200,7 +200,7 @@ def beside(peer: str) -> dict[str, Any]:
 
 
 def notes(count: int) -> dict[str, Any]:
-    """Notes of some sixty words, put together from sentences of mtsamples: `count` synthetic, 1,000 real, 1,000 held out."""
+    """Notes of some 60 words, put together from sentences of mtsamples, beside 1,000 real and 1,000 held-out ones."""
     with gzip.open(DATA.parent / "clinical/mtsamples.dev.jsonl.gz", "rt", encoding="utf-8") as file:
         texts = [json.loads(line)["transcription"] for line in file]
     sentences = [s for text in texts for s in re.split(r"(?<=[.!?]) ", text) if 4 < len(s.split()) < 25]

@@ -365,7 +365,7 @@ def test_a_copied_recipe_is_a_job_with_its_seeds(tmp_path: Path, name: str) -> N
 
 
 def test_an_unknown_recipe_names_the_nearest_and_all(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no recipe clinical_notes\. Did you mean clinical_note\? Recipes: clinical"):
+    with pytest.raises(InputError, match=r"no recipe clinical_notes\. Did you mean clinical_note\? Recipes: chat, "):
         copy_recipe("clinical_notes", tmp_path / "job")
     with pytest.raises(InputError, match=r"no recipe \.\./recipes\. "):
         copy_recipe("../recipes", tmp_path / "job")

@@ -8,8 +8,8 @@ import pytest
 
 from textsynth.metrics.diversity import vendi
 from textsynth.metrics.estimate import share
-from textsynth.metrics.fidelity import Binning, accuracies
-from textsynth.metrics.privacy import cells, coverage, dcr_share
+from textsynth.metrics.fidelity import Binning, accuracies, total_variation
+from textsynth.metrics.privacy import cells, closest_two, coverage, dcr_share, highest_cosine, near_rows, nndr_share
 from textsynth.metrics.text import frechet
 
 
@@ -68,3 +68,38 @@ def test_coverage_is_the_share_of_runs_of_four() -> None:
 def test_a_share_has_wilsons_interval() -> None:
     found = share(0, 10, None)
     assert (found["low"], found["high"]) == (0, pytest.approx(0.2775, abs=1e-4))
+
+
+def test_the_two_closest_rows_are_those_of_brute_force() -> None:
+    rng = np.random.default_rng(1)
+    rows = [{"x": float(rng.normal()), "y": rng.choice(["a", "b", "c"])} for _ in range(40)]
+    base, some = rows[:25], rows[25:]
+    spread = max(r["x"] for r in base) - min(r["x"] for r in base)
+    gaps = [sorted((min(abs(a["x"] - b["x"]) / spread, 1) + (a["y"] != b["y"])) / 2 for b in base)[:2] for a in some]
+    assert closest_two(base, some, ["x", "y"]) == pytest.approx(np.array(gaps))
+    assert closest_two(base[:1], some, ["x", "y"])[:, 1].tolist() == [1] * 15
+
+
+def test_near_rows_are_those_nearer_than_the_nearest_hundredth_of_the_holdout() -> None:
+    holdout = np.linspace(0.1, 1, 200)
+    found = near_rows(np.array([0.05, 0.1, 0.5, 0.9]), holdout)
+    assert (found["value"], found["ceiling"]) == (0.5, 0.01)
+    assert near_rows(np.array([0.0, 0.2]), np.array([0.0, 0.0, 0.3]))["ceiling"] == pytest.approx(2 / 3, abs=1e-6)
+
+
+def test_nndr_is_the_share_twice_as_near_to_one_as_to_any_other() -> None:
+    found = nndr_share(np.array([[0.1, 0.9], [0.4, 0.5], [0.0, 0.3]]), np.array([[0.2, 0.3]]))
+    assert (found["value"], found["ceiling"]) == (pytest.approx(2 / 3, abs=1e-6), 0)
+
+
+def test_the_highest_cosine_does_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, base = unit(30, 8), unit(50, 8)[::-1]
+    whole = highest_cosine(rows, base)
+    monkeypatch.setattr("textsynth.metrics.privacy._CELLS", 170)
+    assert highest_cosine(rows, base) == pytest.approx(whole)
+    assert whole == pytest.approx((rows @ base.T).max(axis=1))
+
+
+def test_total_variation_leaves_missing_values_out() -> None:
+    real, other = pd.Series(["a", "a", "b", None]), pd.Series(["a", "c", None, None])
+    assert total_variation(real, other) == pytest.approx((abs(2 / 3 - 1 / 2) + 1 / 3 + 1 / 2) / 2)

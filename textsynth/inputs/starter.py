@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +73,8 @@ def copy_recipe(name: str, folder: Path) -> list[Path]:
     if name not in known:
         raise InputError(f"init: there is no recipe {name}. {nearest(name, known)}Recipes: {', '.join(known)}.")
     _check_unused(folder)
-    files = {path.name: path.read_bytes() for path in sorted((RECIPES / name).iterdir()) if path.is_file()}
-    return _write(folder, files)
+    there = [path for path in sorted((RECIPES / name).rglob("*")) if path.is_file()]
+    return _write(folder, {path.relative_to(RECIPES / name).as_posix(): path.read_bytes() for path in there})
 
 
 def start_from_seeds(seeds_path: str, folder: Path, target: int = 100) -> list[Path]:
@@ -130,13 +131,14 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, data in zip(paths, (*files.values(), *extra.values()), strict=True):
+            path.parent.mkdir(exist_ok=True)
             path.write_bytes(data)
     except OSError as error:
         if folder.is_dir():
             for path in paths:
                 path.unlink(missing_ok=True)
             if is_new:
-                folder.rmdir()
+                shutil.rmtree(folder, ignore_errors=True)
         raise InputError(f"{folder}: it cannot be written ({error.strerror}). Choose another folder.") from None
     return paths
 

@@ -54,7 +54,7 @@ def _rows(parts: Sections) -> None:
 
 
 def _text_attacks(parts: Sections, texts: Texts, vectors: Mapping[str, Any]) -> None:
-    order = {which: parts.rng.permutation(len(texts[which])) for which in ("real", "holdout")}
+    order = {which: parts.rng.permutation(len(texts[which])) for which in SETS}
     half = len(order["holdout"]) // 2
     reference = order["holdout"][half:]
     base = [texts["holdout"][i] for i in reference]

@@ -64,6 +64,7 @@ def run_metrics(
         "rounds": [round_yield(row) for row in rounds],
         "words": _compared({"accepted": tally.words, "calibration": (leakage or {}).get("calibration_words", ())}),
         "leakage": None if leakage is None else _leakage(tally, leakage),
+        "contaminated": dict(tally.contaminated),
         "duplicates": {reason: reasons[reason] for reason in DUPLICATES},
         "values": {name: value_counts(asked, tally.given[name]) for name, asked in tally.asked.items()},
     }
@@ -77,6 +78,7 @@ class _Tally:
         self._sampled = [name for name, source in sources.items() if source == "sampled"]
         self.states: Counter[str] = Counter()
         self.reasons: Counter[tuple[str, str]] = Counter()
+        self.contaminated: Counter[str] = Counter()  # refused records by benchmark
         self.words = array("d")
         self.scores: dict[tuple[str, str], array[float]] = defaultdict(lambda: array("d"))
         self.asked: dict[str, Counter[str]] = defaultdict(Counter)
@@ -88,6 +90,8 @@ class _Tally:
         if record["state"] == "rejected":
             refused = next((v["filter"] for v in verdicts if not v["accepted"]), "")
             self.reasons[refused, record["reason"] or ""] += 1
+            if record["reason"] == "contaminated":
+                self.contaminated[(verdicts[-1]["neighbor_id"] or "").rpartition(":")[0]] += 1
         if accepted and self._written:
             self.words.append(len(tokens(text_of(record["fields"] or {}, self._written))))
         for verdict in verdicts:
