@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tests.encoders import BagOfWords
-from textsynth import InputError, evaluate
+from tests.jobs import COLORS, TOPICS, tiny_job
+from textsynth import InputError, evaluate, run_job
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "schemas/metrics.schema.json").read_text())
 Rows = list[dict[str, Any]]
@@ -150,6 +151,61 @@ def test_columns_that_do_not_match_are_offered_a_mapping(tmp_path: Path) -> None
     other = write(tmp_path / "other.jsonl", [{"x": 1}])
     with pytest.raises(InputError, match="no column is in both"):
         evaluate(other, real)
+
+
+def test_the_share_of_records_that_keep_the_rules(tmp_path: Path) -> None:
+    rows = people(40, 1)
+    made = write(tmp_path / "made.jsonl", [row | {"age": 200} if at < 10 else row for at, row in enumerate(rows)])
+    real = write(tmp_path / "real.jsonl", rows)
+    schema = {"type": "object", "properties": {"age": {"maximum": 120}, "gap": {"type": "null"}}, "required": ["gap"]}
+    (tmp_path / "rules.json").write_text(json.dumps(schema))
+    rules = str(tmp_path / "rules.json")
+    evaluation = evaluate(made, real, real, schema=rules, encoder=BagOfWords())
+    assert value(evaluation, "fidelity.rules_kept") == 0.75
+    assert value(evaluation, "fidelity.rules_kept", "ceiling") == 1
+    with pytest.raises(InputError, match="evaluate --schema: record_schema is"):
+        evaluate(made, real, real, schema="no_such_schema", encoder=BagOfWords())
+
+
+@pytest.mark.parametrize(("label", "computed"), [("flag", True), ("code", False)])
+def test_a_label_of_few_numbers_is_one_of_classes(tmp_path: Path, label: str, computed: bool) -> None:
+    rows = [row | {"flag": int(row["age"] > 50)} for row in people(120, 1)]
+    file = write(tmp_path / "rows.jsonl", rows)
+    evaluation = evaluate(file, file, file, label=label, encoder=BagOfWords())
+    assert ("macro_f1" in evaluation["metrics"].get("utility", {})) == computed
+    assert any(f"utility: {label} has" in note for note in evaluation["notes"]) != computed
+
+
+def test_a_run_is_compared_with_its_seeds(tmp_path: Path) -> None:
+    """Shown seeds are the real records, held-out ones the ceiling; nothing of a seed's text stands in the numbers."""
+    job = tiny_job(tmp_path, plan={"target": 30, "max_requests": 200})
+    seeds = [
+        {"topic": TOPICS[at % 4], "color": COLORS[at % 3], "size": 1 + at % 9, "text": f"Seed {at} says {at * 7919}."}
+        for at in range(120)
+    ]
+    write(tmp_path / "seeds.jsonl", seeds)
+    result = run_job(job, tmp_path / "run")
+    metrics = json.loads((result.folder / "metrics.json").read_text())
+    jsonschema.validate(metrics, SCHEMA)
+    evaluation = metrics["evaluation"]
+    assert evaluation["files"]["synthetic"] == {"name": "accepted records", "records": 30, "used": 30}
+    assert (evaluation["files"]["real"]["records"], evaluation["files"]["holdout"]["records"]) == (90, 30)
+    assert value(evaluation, "fidelity.rules_kept") == 1
+    assert value(evaluation, "privacy.exact_copies") == 0
+    assert evaluation["utility"]["label"] == "topic"
+    assert any(note.startswith("embeddings: left out") for note in evaluation["notes"])
+    page = (result.folder / "report.html").read_text()
+    assert "Beside real records" in page
+    assert not any(seed["text"] in page + json.dumps(metrics) for seed in seeds)
+
+
+def test_a_run_with_few_seeds_says_that_it_is_not_compared(tmp_path: Path) -> None:
+    result = run_job(tiny_job(tmp_path), tmp_path / "run")
+    evaluation = json.loads((result.folder / "metrics.json").read_text())["evaluation"]
+    assert evaluation["metrics"] == {}
+    said = "Not compared with real records: 18 seeds shown and 6 seeds held out say too little (20 are needed)."
+    assert evaluation["notes"] == [said]
+    assert said in (result.folder / "report.html").read_text()
 
 
 def test_the_command_writes_and_requirements_set_its_exit_code(shell: Any, tmp_path: Path) -> None:

@@ -32,11 +32,11 @@ from textsynth.inputs.prompts import Prompt, answer_text, load_prompt
 from textsynth.inputs.tighten import tighten
 from textsynth.job import builtin, builtin_names
 from textsynth.outputs import report
-from textsynth.outputs.export import export
 from textsynth.outputs.store import Store
 from textsynth.parse import ParseError, parse_fields
 from textsynth.prepare import prepare
 from textsynth.records import Request, Seed
+from textsynth.training import export
 from textsynth.yaml12 import load_yaml
 
 CHARACTERS = {"Cc", "Cs", "Zl", "Zp"}  # categories of characters that a terminal or a reader of lines obeys

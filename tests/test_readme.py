@@ -18,7 +18,7 @@ from textsynth.engines.scripted import ScriptedEngine
 from textsynth.filters.leakage import smallest_alpha
 from textsynth.inputs.starter import copy_recipe, recipe_names
 from textsynth.job import EngineSpec, FieldSpec, FilterSpec, Job, PlanSpec, Sampling, SeedsSpec, StepSpec, load_job
-from textsynth.outputs.export import FORMATS
+from textsynth.outputs.saved import FORMATS
 from textsynth.prepare import prepare
 from textsynth.yaml12 import load_yaml
 
@@ -114,14 +114,13 @@ def test_the_job_file_has_no_fault(tmp_path: Path) -> None:
     rows = [json.loads(line) | {"visit": number} for number, line in enumerate(seeds)]
     lines = [json.dumps({("text" if name == "note" else name): v for name, v in row.items()}) for row in rows]
     (tmp_path / "notes.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    judge = "{% block user %}From 1 to 5, how good are these? {{ fields.draft | join(' / ') }}{% endblock %}"
+    judge = "{% block user %}From 1 to 5, how good are these? {{ fields.plans | join(' / ') }}{% endblock %}"
     (tmp_path / "judge.j2").write_text(judge, encoding="utf-8")
-    (tmp_path / "revise.j2").write_text(
-        "{% block user %}Better than {{ fields.score }}.{% endblock %}", encoding="utf-8"
-    )
+    (tmp_path / "plan.j2").write_text("{% block user %}{{ fields.diagnosis }}{% endblock %}", encoding="utf-8")
+    (tmp_path / "benchmark.jsonl").write_text('{"question": "What is done first?"}\n', encoding="utf-8")
     (tmp_path / "job.yaml").write_text(block("The job file", "yaml"), encoding="utf-8")
     prepared = prepare(load_job(tmp_path / "job.yaml"), engine=ScriptedEngine(), check_only=True)
-    assert prepared.named("copied") == ["age"] and prepared.named("written") == ["note"]
+    assert prepared.named("copied") == ["age"] and prepared.named("written") == ["treatment", "note"]
 
 
 # Reason codes and numbers
@@ -158,7 +157,7 @@ def reasons_in(path: Path) -> Iterator[str]:
 def test_the_reason_codes_are_those_of_the_code() -> None:
     given = {reason for path in PACKAGE.glob("filters/*.py") for reason in reasons_in(path)}
     given |= {reason for name in ("rounds.py", "pipeline.py") for reason in reasons_in(PACKAGE / name)}
-    assert {row[0].strip("`") for row in table("Reason codes")} == given | {"surplus"}
+    assert {code for row in table("Reason codes") for code in re.findall(r"\w+", row[0])} == given | {"surplus"}
 
 
 def test_the_smallest_alphas_are_right() -> None:
@@ -186,7 +185,7 @@ def paths_in(tree: str) -> set[str]:
 
 def test_the_tree_has_every_file_of_the_package() -> None:
     files = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("[!.]*") if path.is_file()}
-    files = {path for path in files if not re.search(r"__pycache__|/\w+/__init__\.py$", path)}
+    files = {path for path in files if not re.search(r"__pycache__|/\w+/__init__\.py$|/documents/", path)}
     listed = paths_in(block("The files, in reading order", "text"))
     assert {path for path in listed if path.startswith("textsynth/") and not path.endswith("/")} == files
     assert all((ROOT / path).is_dir() for path in listed if path.endswith("/"))
@@ -199,7 +198,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_the_file_stays_short() -> None:
-    assert len(README.splitlines()) <= 500
+    assert len(README.splitlines()) <= 600
 
 
 # Python

@@ -13,11 +13,27 @@ from textsynth.inputs.dialects import root_part
 from textsynth.inputs.schemas import DEFINITIONS, schema_faults
 from textsynth.inputs.seeds import SeedSet
 from textsynth.inputs.tighten import impossible
-from textsynth.job import DiversitySpec, Job, LeakageSpec, RulesSpec, SchemaSpec
+from textsynth.job import (
+    DecontaminateSpec,
+    DiversitySpec,
+    FilterSpec,
+    Job,
+    LeakageSpec,
+    QuotedSpec,
+    RulesSpec,
+    SchemaSpec,
+)
 from textsynth.models import check_name
 from textsynth.records import text_of
 from textsynth.similarity.encoder import TextEncoder
 from textsynth.wording import nearest
+
+
+def encoder_of(spec: FilterSpec) -> str | None:
+    """The encoder that a filter uses."""
+    if isinstance(spec, DecontaminateSpec) and spec.max_similarity is None:
+        return None
+    return getattr(spec, "encoder", None)
 
 
 def check_names(job: Job, properties: Mapping[str, Any]) -> None:
@@ -27,6 +43,8 @@ def check_names(job: Job, properties: Mapping[str, Any]) -> None:
     for number, spec in enumerate(job.filters):
         for key in ("on", "per"):
             places += [(f"filters[{number}].{key}", n) for n in getattr(spec, key, None) or []]
+        if isinstance(spec, QuotedSpec):
+            places += [(f"filters[{number}].quote", spec.quote), (f"filters[{number}].source", spec.source)]
     faults = [
         f"{job.place}: {place}: {name} is not in the record schema. {nearest(name, properties)}Fields there: {known}."
         for place, name in places
@@ -45,8 +63,8 @@ def check_encoders(job: Job, encodes: bool = True) -> None:
     """The encoders that filters name can be opened; where nothing is encoded, stored vectors can be compared."""
     faults = Faults()
     for number, spec in enumerate(job.filters):
-        if isinstance(spec, LeakageSpec | DiversitySpec) and job.steps:
-            faults.attempt(check_name, spec.encoder, f"{job.place}: filters[{number}].encoder", "encoder")
+        if (encoder := encoder_of(spec)) is not None and job.steps:
+            faults.attempt(check_name, encoder, f"{job.place}: filters[{number}].encoder", "encoder")
             faults.attempt(TextEncoder.check_installed, f"{job.place}: filters[{number}]", encodes)
     faults.raise_any()
 
@@ -104,7 +122,7 @@ def check_working(own: Mapping[str, Any], schema: Mapping[str, Any], place: str)
 def check_filters(job: Job, properties: Mapping[str, Any], seeds: SeedSet) -> None:
     """Each filter can do what it is asked with these fields and seeds."""
     faults = []
-    written = [n for n in properties if n not in job.fields or job.fields[n].source == "written"]
+    written = [n for n in properties if n not in job.fields or job.fields[n].source in ("written", "picked")]
     for number, spec in enumerate(job.filters):
         place = f"{job.place}: filters[{number}]"
         if isinstance(spec, SchemaSpec) and number:

@@ -28,18 +28,41 @@ def export(
     out: Annotated[
         Path, typer.Option("--out", metavar="PATH", help="A new file or folder.", show_default=False)
     ] = Path(),
+    layout: Annotated[
+        str, typer.Option("--as", metavar="LAYOUT", help="messages, alpaca, sharegpt, prompt_completion, preference...")
+    ] = "records",
+    system: Annotated[str | None, typer.Option(metavar="TEXT", help="A system turn; {field} is filled in.")] = None,
+    prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="What is asked, such as '{question}'.")] = None,
+    completion: Annotated[str | None, typer.Option(metavar="TEXT", help="What is answered.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="SHARES", help="Such as train=0.9,test=0.1; PATH is a folder then.")
+    ] = None,
+    stratify: Annotated[list[str] | None, typer.Option(metavar="FIELD", help="Alike in all splits.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(metavar="MODEL", help="Whose tokens --max-length counts.")] = None,
+    max_length: Annotated[int | None, typer.Option(metavar="N", help="Leave out rows of more tokens.", min=1)] = None,
+    rng_seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
     force: Annotated[bool, typer.Option(help="Write over what is there.")] = False,
 ) -> None:
-    """Export the accepted records of a run."""
-    from textsynth.outputs.export import export as export_run
+    """Export the accepted records of a run, as they are or laid out for training."""
+    from textsynth.outputs.splits import parse_shares
     from textsynth.outputs.store import Store
+    from textsynth.training import export as export_run
 
     if out == Path():
         raise InputError("export: --out is missing. Give a new file or folder.")
+    given = {"system": system, "prompt": prompt, "completion": completion}
     with Store(folder, write=False) as store:
-        made = export_run(store, format, out, force=force)
+        made = export_run(
+            store, format, out, force=force, layout=layout, tokenizer=tokenizer, max_length=max_length,
+            templates={part: text for part, text in given.items() if text is not None},
+            shares=parse_shares(split) if split else None, stratify=stratify or (), rng_seed=rng_seed,
+        )  # fmt: skip
     if made.json_columns:
         say(f"written as JSON text, since their values are nested or mixed: {', '.join(made.json_columns)}")
+    for note in made.notes:
+        say(note)
+    if made.parts:
+        say(", ".join(f"{name}: {count:,}" for name, count in made.parts.items()))
     print(out)
 
 

@@ -95,7 +95,7 @@ def hashes_of(prepared: Prepared) -> dict[str, Any]:
             dict(prepared.engines[step.engine].describe())["fingerprint"] for step in prepared.steps if prepared.engines
         ],
         "shard": "/".join(map(str, prepared.planner.shard)),
-    }
+    } | ({"benchmarks": content_hash(list(prepared.benchmarks.values()))} if prepared.benchmarks else {})
 
 
 def _cells(prepared: Prepared) -> list[dict[str, Any]]:
@@ -127,6 +127,7 @@ def _check_same(out: Path, prepared: Prepared, kept: Mapping[str, Any], new: Map
         "schema": "the text of the record schema changed",
         "prompts": "the text of a prompt changed",
         "models": "a model changed",
+        "benchmarks": "the rows of a benchmark changed",
         "shard": f"the shard was {old.get('shard')} and is {new.get('shard')}",
         "input": "the input changed",
         "merged": "it was merged from other folders",

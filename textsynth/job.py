@@ -38,13 +38,21 @@ class SeedsSpec(Spec):
     holdout: float = Field(0.2, ge=0, lt=1, description="share of seeds never shown and never compared as a seed")
     split: str = Field("train", description="which split of a dataset")
     missing: list[str] = Field([""], description="texts that stand for a missing value, such as '?'")
+    passages: int | None = Field(
+        None, ge=20, description="cut every text of a folder into passages of at most so many words, each a seed"
+    )
+    license: str | None = Field(None, description="the license of the seeds, for the dataset card")
 
 
 class FieldSpec(Spec):
-    source: Literal["written", "sampled", "copied"] = Field(
-        "written", description="the LLM writes it, it is drawn from a distribution, or taken from the seed row"
+    source: Literal["written", "sampled", "copied", "picked"] = Field(
+        "written",
+        description="the LLM writes it, it is drawn, taken from the seed row, or picked from several answers of a step",
     )
     values: Choices | None = Field(None, description="sampled: a list of values, or value: weight; else the seeds' own")
+    of: str | None = Field(None, description="picked: the working field that holds several answers")
+    by: str | None = Field(None, description="picked: the working field with the number of one of them, from 1")
+    other: bool = Field(False, description="picked: the first answer that is not that one")
 
 
 class Sampling(Spec):
@@ -89,6 +97,7 @@ class StepSpec(Spec):
         None, description="a JSON Schema over all fields so far; a record that breaks it goes no further"
     )
     engine: EngineSpec | None = Field(None, description="instead of the job's engine")
+    alike: list[str] = Field([], description="fields in which the examples have the record's own values")
     examples: str | Annotated[dict[str, str], Field(min_length=1)] | None = Field(
         None, description="a file of examples instead of the seeds, or working field: field of the seeds shown as it"
     )
@@ -146,7 +155,38 @@ class DiversitySpec(Spec):
     encoder: str = Field("minilm-l6", description="a sentence-transformers model")
 
 
-FilterSpec = Annotated[SchemaSpec | RulesSpec | LeakageSpec | DedupSpec | DiversitySpec, Field(discriminator="type")]
+class DecontaminateSpec(Spec):
+    type: Literal["decontaminate"]
+    files: list[str] = Field(min_length=1, description="benchmarks: jsonl, csv or parquet; all texts of a row count")
+    max_overlap: float = Field(0.7, gt=0, le=1, description="share of an item's runs of eight words that refuses")
+    max_similarity: float | None = Field(0.9, gt=0, le=1, description="cosine to an item that refuses; null: none does")
+    on: list[str] | None = Field(None, min_length=1, description="the fields compared (default: all written text)")
+    encoder: str = Field("minilm-l6", description="a sentence-transformers model")
+
+
+class QuotedSpec(Spec):
+    type: Literal["quoted"]
+    quote: str = Field(description="the field that quotes")
+    source: str = Field(description="the field that it must stand in, word for word")
+
+
+class QualitySpec(Spec):
+    type: Literal["quality"]
+    on: list[str] | None = Field(None, min_length=1, description="the fields looked at (default: all written text)")
+    words: list[int] | None = Field(None, min_length=2, max_length=2, description="fewest and most words")
+    language: str | None = Field(None, pattern="^[a-z]{2,3}$", description="the language it must be in, such as en")
+    boilerplate: bool = Field(True, description="refuse what an assistant says of itself, refusals and placeholders")
+    max_repeats: float | None = Field(0.5, ge=0, le=1, description="most runs of four words that may come again")
+    arithmetic: bool = Field(False, description="refuse equations that do not hold")
+    python: Literal["compile", "run"] | None = Field(
+        None, description="refuse Python that does not compile; run: or fails in a process with limits"
+    )
+
+
+FilterSpec = Annotated[
+    SchemaSpec | RulesSpec | LeakageSpec | DedupSpec | DiversitySpec | DecontaminateSpec | QuotedSpec | QualitySpec,
+    Field(discriminator="type"),
+]
 
 
 class Job(Spec):
@@ -211,10 +251,11 @@ def job_from(data: Any, path: str | Path = "job.yaml") -> Job:
 
 
 def job_hash_data(job: Job) -> dict[str, Any]:
-    """The part of a job that makes it another run when it changes: all but target, budgets and prices."""
+    """The part of a job that makes it another run when it changes: all but target, budgets, prices and a license."""
     data = job.model_dump(mode="json")
     for key in RAISABLE:
         data["plan"].pop(key)
+    data["seeds"].pop("license")
     for engine in (data["engine"], *(step["engine"] for step in data["steps"])):
         (engine or {}).pop("price", None)
     return data

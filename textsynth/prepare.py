@@ -6,16 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from textsynth.checks import check_encoders, check_filters, check_names, check_rules, notes_on
+from textsynth.checks import check_encoders, check_filters, check_names, check_rules, encoder_of, notes_on
 from textsynth.engines.base import Engine, build_engine
 from textsynth.errors import Faults
 from textsynth.filters.base import Filter, References
+from textsynth.filters.decontaminate import DecontaminateFilter
 from textsynth.filters.dedup import DedupFilter
 from textsynth.filters.diversity import Cap, DiversityFilter
 from textsynth.filters.leakage import LeakageFilter
+from textsynth.filters.quality import QualityFilter, Wanted
+from textsynth.filters.quoted import QuotedFilter
 from textsynth.filters.rules import RulesFilter
 from textsynth.filters.schema import SchemaFilter
 from textsynth.filters.scores import SeedScores
+from textsynth.inputs.benchmarks import Item, read_benchmarks
 from textsynth.inputs.bounds import imposed_bounds
 from textsynth.inputs.dialects import fast_validator, first_error, validator
 from textsynth.inputs.infer import is_free_text
@@ -23,7 +27,17 @@ from textsynth.inputs.plan import Cost, Planner, plan_for
 from textsynth.inputs.schemas import load_schema, property_schemas
 from textsynth.inputs.seeds import SeedSet, load_seeds
 from textsynth.inputs.steer import Aim, Steer
-from textsynth.job import DedupSpec, DiversitySpec, Job, LeakageSpec, RulesSpec, SchemaSpec
+from textsynth.job import (
+    DecontaminateSpec,
+    DedupSpec,
+    DiversitySpec,
+    Job,
+    LeakageSpec,
+    QualitySpec,
+    QuotedSpec,
+    RulesSpec,
+    SchemaSpec,
+)
 from textsynth.models import EMBEDDED, is_fetched
 from textsynth.records import Record, Seed, text_of
 from textsynth.similarity.encoder import Encoder
@@ -46,11 +60,13 @@ class Prepared:
     engines: Sequence[Engine] = ()  # each once; a step has the place of its own
     custom: Sequence[Filter] = ()
     notes: Sequence[str] = field(default_factory=list)
+    benchmarks: Mapping[int, Sequence[Item]] = field(default_factory=dict, repr=False)  # by place in job.filters
 
     @property
     def sources(self) -> dict[str, str]:
-        """Where each field of the record schema comes from."""
-        return {n: self.job.fields[n].source if n in self.job.fields else "written" for n in self.properties}
+        """Where each field of the record schema comes from; what is picked from answers was written."""
+        found = {n: self.job.fields[n].source if n in self.job.fields else "written" for n in self.properties}
+        return {name: "written" if source == "picked" else source for name, source in found.items()}
 
     def named(self, *sources: str) -> list[str]:
         """The fields with one of these sources, in the schema's order."""
@@ -81,8 +97,13 @@ class Prepared:
         spec = self.steps[step].spec.engine or self.job.engine
         return (spec.price.prompt / 1e6, spec.price.completion / 1e6) if spec.price else (0.0, 0.0)
 
-    def examples(self, step: Step, number: int, aim: Aim | None = None) -> tuple[Seed, ...]:
-        """The examples that a step shows to the record with this number."""
+    def examples(self, step: Step, record: Record, aim: Aim | None = None) -> Sequence[Seed]:
+        """The examples that a step shows to a record."""
+        number = int(record.id[1:])
+        if step.spec.alike:
+            like = step.likeness(record.fields or {})
+            pool = step.pools.get(like) or step.pool  # none is like it: any
+            return self.planner.examples(number, step.number, pool, step.spec.few_shot, like)
         if aim is not None and aim.shown and step.shows_seeds:
             wanted = aim.shown[(number - aim.first) // aim.block][: step.spec.few_shot]
             return tuple(step.pool[seed_id] for seed_id in wanted)
@@ -106,12 +127,13 @@ class Prepared:
 
     def filters(self, encoder_for: Callable[[str], Encoder]) -> list[Filter]:
         """The job's filters, the schema always first, then the caller's own."""
-        specs = [spec for spec in self.job.filters if not isinstance(spec, SchemaSpec)]
         check = fast_validator(self.schema)
         slow = validator(self.schema)
         bounds = {name: most for step in self.steps for name, most in imposed_bounds(step.decoding).items()}
         built: list[Filter] = [SchemaFilter(check.is_valid, lambda value: first_error(slow, value), bounds)]
-        for spec in specs:
+        for number, spec in enumerate(self.job.filters):
+            if isinstance(spec, SchemaSpec):
+                continue
             if isinstance(spec, RulesSpec):
                 rules = validator(spec.rules)
                 built.append(RulesFilter(rules.is_valid, lambda value, rules=rules: first_error(rules, value)))  # type: ignore[misc]
@@ -120,8 +142,17 @@ class Prepared:
             elif isinstance(spec, DedupSpec):
                 compared = spec.on or self.named("written", "sampled") or list(self.properties)
                 built.append(DedupFilter(spec.near, compared, spec.on or self.named("written"), spec.shingle))
-            else:
+            elif isinstance(spec, DiversitySpec):
                 built.append(self._diversity(spec, encoder_for(spec.encoder)))
+            elif isinstance(spec, QuotedSpec):
+                built.append(QuotedFilter(spec.quote, spec.source))
+            elif isinstance(spec, QualitySpec):
+                keys = spec.model_dump(exclude={"type", "on"})
+                built.append(QualityFilter(Wanted(**keys), spec.on or self.named("written")))
+            else:
+                encoder = None if spec.max_similarity is None else encoder_for(spec.encoder)
+                items, fields = self.benchmarks[number], spec.on or self.named("written")
+                built.append(DecontaminateFilter(items, fields, spec.max_overlap, spec.max_similarity, encoder))
         return [*built, *self.custom]
 
     def _diversity(self, spec: DiversitySpec, encoder: Encoder) -> DiversityFilter:
@@ -184,8 +215,9 @@ def prepare(
     planner = faults.attempt(plan_for, job, schema, properties, seeds)
     steps = faults.attempt(build_steps, job, schema, properties, seeds, list(engines))
     faults.attempt(check_filters, job, properties, seeds)
+    benchmarks = faults.attempt(_benchmarks, job)
     faults.raise_any()
-    if planner is None or steps is None:
+    if planner is None or steps is None or benchmarks is None:
         raise AssertionError("what does not load is a fault")
     notes = notes_on(job, seeds, [(s.spec.few_shot if s.pool or not s.working else 0, len(s.pool)) for s in steps])
     ready = engine is not None or all(fetched(one) for one in _local_models(job))
@@ -193,7 +225,7 @@ def prepare(
         notes.append("a model is not fetched yet: the length of prompts is checked at the first run.")
     planner = replace(planner, shard=shard)
     built = list(engines.values()) if steps else []
-    prepared = Prepared(job, schema, properties, seeds, planner, steps, built, custom, notes)
+    prepared = Prepared(job, schema, properties, seeds, planner, steps, built, custom, notes, benchmarks)
     _check_prompts(prepared, ask_engine=ready and not check_only)
     return prepared
 
@@ -210,11 +242,19 @@ def _engines(job: Job, given: Engine | None, faults: Faults) -> dict[str, Engine
     return dict.fromkeys(built, given) if given else built
 
 
+def _benchmarks(job: Job) -> dict[int, list[Item]]:
+    specs = [(number, spec) for number, spec in enumerate(job.filters) if isinstance(spec, DecontaminateSpec)]
+    return {
+        number: read_benchmarks(spec.files, job.path.parent, f"{job.place}: filters[{number}].files")
+        for number, spec in specs
+    }
+
+
 def models_of(job: Job, writes: bool = True) -> list[str]:
     """The models that a run of this job opens (without `writes`: its filters alone); none where no prompt is asked."""
     if not job.steps:
         return []
-    encoders = [spec.encoder for spec in job.filters if isinstance(spec, LeakageSpec | DiversitySpec)]
+    encoders = [name for spec in job.filters if (name := encoder_of(spec))]
     return list(dict.fromkeys([*(_local_models(job) if writes else ()), *encoders]))
 
 
@@ -233,7 +273,7 @@ def _seeds(job: Job, schema: Mapping[str, Any], properties: Mapping[str, Mapping
     drawn = [
         name
         for name, spec in job.fields.items()
-        if spec.values is None and spec.source != "written" and name in schema.get("required", ())
+        if spec.values is None and spec.source in ("sampled", "copied") and name in schema.get("required", ())
     ]
     text = [name for name, part in properties.items() if part.get("type") == "string"]
     return load_seeds(job, list(properties), drawn, text)
@@ -244,10 +284,10 @@ def _check_prompts(prepared: Prepared, ask_engine: bool) -> None:
     faults = Faults()
     record: Record = prepared.planner.record(0, 0)
     for step in prepared.steps:
-        several = [n for earlier in prepared.steps[: step.number] if earlier.spec.n > 1 for n in earlier.working]
-        unknown = {n: [""] if n in several else "" for n in step.prompt.given if n not in (record.fields or {})}
+        several = {n: [""] * one.spec.n for one in prepared.steps[: step.number] if one.spec.n > 1 for n in one.working}
+        unknown = {n: several.get(n, "") for n in step.prompt.given if n not in (record.fields or {})}
         fields = {**(record.fields or {}), **unknown}
-        examples = prepared.examples(step, 0)
+        examples = prepared.examples(step, record)
         messages = faults.attempt(step.prompt.messages, fields, record.attributes, examples)
         if messages and prepared.engines and ask_engine:
             engine = prepared.engines[step.engine]

@@ -36,15 +36,16 @@ class Pace:
         """Expected seconds for so many more answers, those in flight among them; None before there is one.
 
         A request in flight counts as done by its age in parts of the usual wait. While an engine runs empty at the end
-        it answers fewer at a time: a quarter of that wait is added, half of what that costs an engine that gets no
-        faster as it empties. Loading a model comes before it takes its first request, and is left out.
+        it answers fewer at a time. That costs one that gets no faster as it empties half of that wait, and one whose
+        speed is all its own nothing: a third is added. Loading a model comes before it takes its first request, and is
+        left out.
         """
         if self._began is None:
             return None
         now, usual = time.monotonic(), max(self._waited / self._answered, 1e-9)
         done = sum(min((now - taken) / usual, 0.95) for taken in list(self.since.values()))
         pace = (self._answered + done) / max(now - self._began, 1e-9)
-        return max(0.0, requests - done) / pace + usual / 4 * min(1.0, max(0.0, requests) / max(self._most, 1))
+        return max(0.0, requests - done) / pace + usual / 3 * min(1.0, max(0.0, requests) / max(self._most, 1))
 
 
 @dataclass

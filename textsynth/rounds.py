@@ -87,7 +87,7 @@ class Writer:
     def _request(self, draft: Draft, place: int, before: Sequence[Message] = ()) -> Request:
         """A request of a draft; `before` are the turns of a failed attempt, to go on from."""
         step, record = self._prepared.steps[draft.step], draft.record
-        shown = self._prepared.examples(step, int(record.id[1:]), draft.aim)
+        shown = self._prepared.examples(step, record, draft.aim)
         known = {**(record.fields or {}), **record.working}
         messages = tuple(before) or step.prompt.messages(known, record.attributes, shown)
         which = f".{place}" if step.spec.n > 1 else ""
@@ -146,6 +146,8 @@ class Writer:
         for answer in answers:
             if answer.fields is not None:
                 self._merge(draft, step, answer.fields)
+        if bad is None:
+            self._pick(draft)
         if bad is not None:
             draft.refused = bad.refused
             if bad.fields is None:
@@ -156,6 +158,18 @@ class Writer:
                 scores: dict[str, float | str] = {"error": first_error(rules, together), "step": step.number}
                 draft.refused = Verdict("rules", False, "rule_failed", scores)
         draft.done = draft.step == len(self._prepared.steps) or draft.refused is not None
+
+    def _pick(self, draft: Draft) -> None:
+        """Fill in what is picked from several answers, once a judge has given its number."""
+        working, picked = draft.record.working, {}
+        for name, spec in self._prepared.job.fields.items():
+            if spec.source == "picked" and {spec.of, spec.by} <= working.keys():
+                answers, best = working[spec.of or ""], working[spec.by or ""] - 1
+                picked[name] = answers[best] if not spec.other else answers[int(best == 0)]
+        if picked:
+            known = {**(draft.record.fields or {}), **picked}
+            ordered = {name: known[name] for name in self._prepared.properties if name in known}
+            draft.record = replace(draft.record, fields={**ordered, **known})
 
     def _merge(self, draft: Draft, step: Step, fields: Mapping[str, Any]) -> None:
         record = draft.record

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from textsynth.checks import check_step_rules, check_working
@@ -16,9 +17,9 @@ from textsynth.inputs.readers import read_rows
 from textsynth.inputs.schemas import sub_schema
 from textsynth.inputs.seeds import SeedSet
 from textsynth.inputs.tighten import tighten
-from textsynth.job import EngineSpec, Job, StepSpec
+from textsynth.job import EngineSpec, FieldSpec, Job, StepSpec
 from textsynth.records import Seed, canonical_json
-from textsynth.wording import nearest
+from textsynth.wording import nearest, shown
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,22 @@ class Step:
 
     @property
     def shows_seeds(self) -> bool:
-        """Whether its examples are seeds, which steering may choose."""
-        return bool(self.pool and self.spec.few_shot) and not isinstance(self.spec.examples, str)
+        """Whether its examples are seeds that steering may choose."""
+        return (
+            bool(self.pool and self.spec.few_shot) and not isinstance(self.spec.examples, str) and not self.spec.alike
+        )
+
+    def likeness(self, fields: Mapping[str, Any]) -> str:
+        """The values in which examples are like a record."""
+        return canonical_json([fields.get(name) for name in self.spec.alike])
+
+    @cached_property
+    def pools(self) -> Mapping[str, Mapping[str, Seed]]:
+        """The examples by their likeness."""
+        found: dict[str, dict[str, Seed]] = {}
+        for seed_id, seed in self.pool.items():
+            found.setdefault(self.likeness(seed.data), {})[seed_id] = seed
+        return found
 
 
 def engine_key(spec: EngineSpec) -> str:
@@ -63,9 +78,11 @@ def build_steps(
         InputError: all faults of the steps, one sentence each.
     """
     written = [n for n in properties if n not in job.fields or job.fields[n].source == "written"]
-    known = [n for n in properties if n not in written]
+    picked = [n for n, spec in job.fields.items() if spec.source == "picked"]
+    known = [n for n in properties if n not in (*written, *picked)]
     left = list(written)
     faults, steps = Faults(), []
+    faults.found += [fault for name, spec in job.fields.items() for fault in _pick_faults(job, name, spec)]
     for number, spec in enumerate(job.steps):
         place = f"{job.place}: steps[{number}]"
         asked = spec.writes if spec.writes is not None else left
@@ -87,13 +104,34 @@ def build_steps(
             steps += [step] if step else []
         else:
             faults.found.append(f"{place} writes nothing. Remove the step, or name what it writes.")
-        known += [*names, *own]
+        known += [*names, *own, *(n for n in picked if job.fields[n].by in own)]
     if left:
         faults.found.append(
             f"{job.place}: no step writes {', '.join(left)}. Add a step, or set fields.{left[0]}.source."
         )
     faults.raise_any()
     return steps
+
+
+def _pick_faults(job: Job, name: str, spec: FieldSpec) -> list[str]:
+    """What is wrong with where a field is picked from."""
+    place = f"{job.place}: fields.{name}"
+    if spec.source != "picked":
+        return [f"{place}: of, by and other go with source: picked. Leave them out."] if spec.of or spec.by else []
+    working = {n: (step.n, part or {}) for step in job.steps for n, part in _working(step).items()}
+    several, judge = working.get(spec.of or "", (1, {})), working.get(spec.by or "", (1, {}))[1]
+    if several[0] < 2:
+        return [f"{place}.of is {spec.of}. Name a working field of a step with n: 2 or more."]
+    if judge.get("minimum", 0) < 1 or judge.get("maximum", several[0] + 1) > several[0]:
+        return [
+            f"{place}.by is {spec.by}. Name a working field that is an integer with minimum: 1 and "
+            f"maximum: {several[0]}, the number of answers."
+        ]
+    return []
+
+
+def _working(step: StepSpec) -> dict[str, dict[str, Any] | None]:
+    return step.writes if isinstance(step.writes, dict) else {}
 
 
 def _name_faults(
@@ -138,6 +176,7 @@ def _step(
         load_prompt, spec.prompt, job.path, f"{place}.prompt", given, (*names, *own), tuple(job.attributes), later
     )
     pool = faults.attempt(_examples, job, spec, seeds, names, tuple(own), place)
+    faults.found += _alike_faults(job, spec, pool or {}, given, place)
     faults.raise_any()
     if prompt is None or pool is None:
         raise AssertionError("what does not load is a fault")
@@ -151,6 +190,23 @@ def _step(
     at = engines.index(key) if key in engines else 0
     sampling = {**chosen, "max_tokens": limit}
     return Step(number, spec, prompt, names, tuple(own), answer, decoding, sampling, pool, at)
+
+
+def _alike_faults(
+    job: Job, spec: StepSpec, pool: Mapping[str, Seed], given: Sequence[str], place: str
+) -> Iterator[str]:
+    """What is wrong with the fields in which examples are to be like the record: every value needs an example."""
+    for name in spec.alike:
+        if name not in given or name not in job.fields:
+            drawn = [n for n in given if n in job.fields]
+            yield f"{place}.alike: {name} is not drawn before this step. Drawn: {', '.join(drawn) or 'nothing'}."
+            return
+    if spec.alike and spec.few_shot and pool:
+        name = spec.alike[0]
+        have = {canonical_json(seed.data.get(name)) for seed in pool.values()}
+        for value in job.fields[name].values or ():
+            if canonical_json(value) not in have:
+                yield f"{place}.alike: no example has the {name} {shown(value)}. Give a seed with it, or leave it out."
 
 
 def _examples(

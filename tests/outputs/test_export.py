@@ -14,9 +14,10 @@ import pytest
 
 from tests.outputs.fake_run import NOTES, SEED_TEXT, SOURCES, fake_run
 from textsynth.errors import InputError, StoreError
-from textsynth.outputs.export import export, write_run_files
+from textsynth.outputs.export import write_run_files
 from textsynth.outputs.store import Store
 from textsynth.records import content_hash
+from textsynth.training import export
 
 FILES = ("accepted.jsonl", "lineage.jsonl", "rejected.jsonl", "manifest.json")
 ODD: list[dict[str, Any]] = [

@@ -42,7 +42,7 @@ class Planner:
     copied: tuple[str, ...]
     _pools: Mapping[tuple[str, ...], Sequence[Seed]] = field(repr=False)
     shard: tuple[int, int] = (1, 1)  # i of n
-    _examples: dict[tuple[int, int], tuple[Seed, ...]] = field(repr=False, default_factory=dict)
+    _examples: dict[tuple[int, int, str], tuple[Seed, ...]] = field(repr=False, default_factory=dict)
     _cell_pools: dict[tuple[tuple[str, ...], int], Sequence[Seed]] = field(repr=False, default_factory=dict)
 
     @property
@@ -123,14 +123,18 @@ class Planner:
             root = float((1 + root) ** (1 / (len(self.job.attributes) + 1)))
         return float(root ** -(attribute + 1))
 
-    def examples(self, number: int, step: int, pool: Mapping[str, Seed], count: int) -> tuple[Seed, ...]:
-        """Those of a step's examples that a record is shown; the same for a whole block of consecutive records."""
-        block = number // self.job.plan.few_shot_block
-        if (block, step) not in self._examples:
-            rng = rng_for(self.job.rng_seed, "examples", block, step)
-            self._examples[block, step] = tuple(rng.sample(list(pool.values()), min(count, len(pool))))
-            self._examples.pop((block - 8, step), None)
-        return self._examples[block, step]
+    def examples(self, number: int, step: int, pool: Mapping[str, Seed], count: int, like: str = "") -> Sequence[Seed]:
+        """Those of a step's examples that a record is shown; the same for a whole block of consecutive records.
+
+        Args:
+            like: names the pool, where a step has several.
+        """
+        block, kept = number // self.job.plan.few_shot_block, self._examples
+        if (block, step, like) not in kept:
+            rng = rng_for(self.job.rng_seed, "examples", block, step, *([like] if like else []))
+            kept[block, step, like] = tuple(rng.sample(list(pool.values()), min(count, len(pool))))
+            kept.pop((block - 8, step, like), None)
+        return kept[block, step, like]
 
     def next_round(self, standing: Standing, waiting: Sequence[int], cost: Cost) -> tuple[int, ...]:
         """How many records of each cell the next round asks for; none when all is in sight or a budget is spent.

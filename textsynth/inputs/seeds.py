@@ -57,7 +57,7 @@ def load_seeds(job: Job, keep: Collection[str], drawn: Collection[str], text: Co
     """
     spec, place = job.seeds, f"{job.place}: seeds.path"
     counts = dict.fromkeys(("read", "dropped_missing", "dropped_repeat", "dropped_same_group", "not_in_sample"), 0)
-    rows = _counted(read_rows(spec.path, job.path.parent, place, spec.split), counts)
+    rows = _counted(_passages(read_rows(spec.path, job.path.parent, place, spec.split), spec.passages), counts)
     seen_columns: set[str] = set()
     cleaned = clean_rows(rows, spec, list(keep), drawn, counts, seen_columns)
     kept = _sample(cleaned, spec.limit, rng_for(job.rng_seed, "seeds"), counts)
@@ -70,6 +70,37 @@ def load_seeds(job: Job, keep: Collection[str], drawn: Collection[str], text: Co
             f"({counts['dropped_missing']} miss a field that is drawn from). Give seeds with the record's fields."
         )
     return _divide([Seed(f"s{number:06d}", data) for number, data in kept], spec.holdout, job.rng_seed, counts)
+
+
+def _passages(rows: Iterator[Row], words: int | None) -> Iterator[Row]:
+    """Each row's `text` as passages of at most so many words, cut at the ends of paragraphs and sentences.
+
+    A short rest joins the passage before it only where there is room; a sentence that is too long is cut at a word.
+    """
+    for row in rows:
+        text = row.get("text")
+        if words is None or not isinstance(text, str):
+            yield row
+            continue
+        passage: list[str] = []
+        for sentence in _sentences(text):
+            for piece in (sentence[at : at + words] for at in range(0, len(sentence), words)):
+                if len(passage) + len(piece) > words:
+                    yield row | {"text": " ".join(passage)}
+                    passage = []
+                passage += piece
+        if passage:
+            yield row | {"text": " ".join(passage)}
+
+
+def _sentences(text: str) -> Iterator[list[str]]:
+    """The words of each sentence."""
+    for paragraph in re.split(r"\n\s*\n", text):
+        start = 0
+        for end in [match.end() for match in _SENTENCE_END.finditer(paragraph)] + [len(paragraph)]:
+            if words := paragraph[start:end].split():
+                yield words
+            start = end
 
 
 def cut_text(text: str, most: int) -> str:

@@ -217,7 +217,7 @@ def _column_faults(job: Job, name: str, properties: Mapping[str, Any]) -> list[s
             f"Known here: {', '.join(known[:20])}."
         ]
     spec = job.fields.get(name)
-    if name in properties and (spec is None or spec.source == "written"):
+    if name in properties and (spec is None or spec.source in ("written", "picked")):
         return [f"{place}: {name} is written by the model, so no plan can hold it. Make it sampled, or leave it out."]
     return []
 

@@ -1,4 +1,4 @@
-"""The files made from run.db: what every run folder holds, and accepted records in other formats.
+"""The files made from run.db that every run folder holds.
 
 Records are streamed from the database, and a file takes its name only once it is whole.
 """
@@ -10,34 +10,19 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from textsynth.errors import InputError, StoreError
+from textsynth.errors import StoreError
 from textsynth.outputs.store import Store
-from textsynth.outputs.tables import column_kinds, write_csv, write_dataset, write_parquet
 from textsynth.records import canonical_json, content_hash
-from textsynth.wording import nearest
 
 _LINE_ENDS = re.compile("[\x85\u2028\u2029]")  # to many readers of lines, though not to JSON
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-FORMATS = ("jsonl", "csv", "parquet", "dataset")
 Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What an export wrote; `json_columns` are the columns whose values it had to turn into JSON strings."""
-
-    path: Path
-    records: int
-    json_columns: tuple[str, ...] = ()
 
 
 def write_run_files(store: Store, folder: Path) -> None:
@@ -49,53 +34,13 @@ def write_run_files(store: Store, folder: Path) -> None:
         StoreError: the disk is full or the folder cannot be written; the files that were there are unharmed.
     """
     contents = {
-        "accepted.jsonl": _accepted_fields(store),
+        "accepted.jsonl": accepted_fields(store),
         "lineage.jsonl": _lineages(store),
         "rejected.jsonl": _rejections(store),
     }
-    files = {name: _write_jsonl(folder / name, lines) for name, lines in contents.items()}
+    files = {name: write_jsonl(folder / name, lines) for name, lines in contents.items()}
     with replacing(folder / "manifest.json") as file:
         file.write((json.dumps(_manifest(store, files), ensure_ascii=False, indent=2) + "\n").encode())
-
-
-def export(store: Store, format: str, out: Path, force: bool = False) -> Exported:
-    """Write the accepted records of a run, finished or not, as jsonl, csv, parquet or a saved `datasets` folder.
-
-    Values are written as they are. A csv cell that begins with `=`, `+`, `-` or `@` is not altered either, though a
-    spreadsheet may take it for a formula: import such a file with its columns set to text.
-
-    Args:
-        store: the run.
-        format: jsonl, csv, parquet or dataset.
-        out: the new file, or the new folder of a dataset.
-        force: replace a file or dataset that is there.
-
-    Raises:
-        InputError: an unknown format, a path that is taken or cannot be made, or no accepted record.
-        StoreError: the disk is full.
-    """
-    if format not in FORMATS:
-        raise InputError(
-            f"export: {format} is not a known format. {nearest(format, FORMATS)}Use one of {', '.join(FORMATS)}."
-        )
-    _check_place(store, format, out, force)
-    count = next(store.rows("SELECT COUNT(*) AS count FROM records WHERE state = 'accepted'"))["count"]
-    if not count:
-        raise InputError(f"{store.folder}: no record is accepted yet, so nothing can be exported. Let the run go on.")
-    if format == "jsonl":
-        _write_jsonl(out, _accepted_fields(store))
-        return Exported(out, count)
-    kinds = column_kinds(_accepted_fields(store), store.get("schema") or {})
-    if format == "dataset":
-        _write_dataset(store, out, kinds)
-        return Exported(out, count, _json_columns(kinds))
-    with replacing(out) as file:
-        if format == "csv":
-            write_csv(file, _accepted_fields(store), kinds)
-        else:
-            write_parquet(file, _accepted_fields(store), kinds)
-    nested = tuple(name for name, kind in kinds.items() if not isinstance(kind, str))
-    return Exported(out, count, nested if format == "csv" else _json_columns(kinds))
 
 
 def accepted_records(store: Store) -> Iterator[dict[str, Any]]:
@@ -139,43 +84,13 @@ def unwritable(path: Path, error: OSError) -> StoreError:
     return StoreError(f"{path}: this cannot be written ({error.strerror or error}). Make it writable, then run again.")
 
 
-def _accepted_fields(store: Store) -> Iterator[dict[str, Any]]:
+def accepted_fields(store: Store) -> Iterator[dict[str, Any]]:
+    """The fields of accepted records in order."""
     return (row["fields"] for row in accepted_records(store))
 
 
-def _check_place(store: Store, format: str, out: Path, force: bool) -> None:
-    place, parent = f"export: {out}", out.absolute().parent
-    if not parent.is_dir():
-        raise InputError(f"{place}: there is no folder {parent}. Make it, or choose another path.")
-    if not os.access(parent, os.W_OK):
-        raise InputError(f"{place}: the folder {parent} cannot be written. Choose another path.")
-    if not (out.exists() or out.is_symlink()):
-        return
-    if not force:
-        raise InputError(f"{place} exists already. Choose a new path, or use --force.")
-    replaceable = (out / "dataset_info.json").is_file() if format == "dataset" else out.is_file()
-    if not replaceable or out.resolve() == (store.folder / "run.db").resolve():
-        raise InputError(f"{place} is something else than an earlier export. Choose a new path.")
-
-
-def _write_dataset(store: Store, out: Path, kinds: Mapping[str, Any]) -> None:
-    """Save into a folder beside `out`, then give it its name; an earlier dataset goes only then."""
-    try:
-        with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=f".{out.name}.") as made:
-            folder = Path(made) / "dataset"
-            write_dataset(folder, _accepted_fields(store), kinds, Path(made) / "records.arrow")
-            if out.exists():
-                shutil.rmtree(out)
-            folder.rename(out)
-    except OSError as error:
-        raise unwritable(out, error) from None
-
-
-def _json_columns(kinds: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(name for name, kind in kinds.items() if '"json"' in canonical_json(kind))
-
-
-def _write_jsonl(path: Path, lines: Iterable[Any]) -> dict[str, Any]:
+def write_jsonl(path: Path, lines: Iterable[Any]) -> dict[str, Any]:
+    """One JSON value a line; returns how many lines and bytes, and their sha256."""
     digest, count, size = hashlib.sha256(), 0, 0
     with replacing(path) as file:
         for line in lines:

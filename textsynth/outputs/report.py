@@ -53,13 +53,7 @@ def write_report(store: Store, folder: Path) -> Path:
         "job", "job_name", "status", "shortfall", "elapsed", "started", "seeds", "sources", "engine", "hashes",
         "versions", "notes", "said",
     )}  # fmt: skip
-    evidence, evaluation = store.get("evidence") or {}, store.get("evaluation")
-    target = sum(cell["quota"] for cell in store.get("cells") or ())
-    numbers = run_metrics(store.judged(), store.rounds(), target, meta["sources"] or {}, evidence.get("leakage"))
-    numbers |= {"cells": cell_numbers(store)}
-    numbers |= {"status": meta["status"] or "running", "totals": store.totals(), "seeds": meta["seeds"] or {}}
-    if evaluation:
-        numbers["evaluation"] = evaluation
+    numbers, evidence, evaluation = numbers_of(store), store.get("evidence") or {}, store.get("evaluation")
     with replacing(folder / "metrics.json") as file:
         file.write((json.dumps(numbers, ensure_ascii=False, indent=2) + "\n").encode())
     records, which = browsed(store, numbers["completed"], meta["sources"] or {})
@@ -83,6 +77,18 @@ def write_report(store: Store, folder: Path) -> Path:
         facts=list(_facts(meta, numbers)),
     )
     return _written(page, folder / "report.html")
+
+
+def numbers_of(store: Store) -> dict[str, Any]:
+    """What metrics.json holds."""
+    target = sum(cell["quota"] for cell in store.get("cells") or ())
+    leakage, evaluation = (store.get("evidence") or {}).get("leakage"), store.get("evaluation")
+    numbers = run_metrics(store.judged(), store.rounds(), target, store.get("sources") or {}, leakage)
+    numbers |= {"cells": cell_numbers(store), "status": store.get("status") or "running", "totals": store.totals()}
+    benchmarks = ((store.get("evidence") or {}).get("decontaminate") or {}).get("benchmarks") or {}
+    refused = numbers.pop("contaminated")
+    numbers["benchmarks"] = {name: {"texts": n, "refused": refused.get(name, 0)} for name, n in benchmarks.items()}
+    return numbers | {"seeds": store.get("seeds") or {}} | ({"evaluation": evaluation} if evaluation else {})
 
 
 def write_evaluation_report(evaluation: Numbers, path: Path) -> Path:

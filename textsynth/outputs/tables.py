@@ -58,18 +58,26 @@ def write_parquet(file: IO[bytes], records: Iterable[Fields], kinds: Mapping[str
             writer.write_batch(batch)
 
 
-def write_dataset(folder: Path, records: Iterable[Fields], kinds: Mapping[str, Kind], scratch: Path) -> None:
-    """A folder that `datasets.load_from_disk` opens; `scratch` is a file that may be left behind."""
+def write_dataset(folder: Path, sets: Mapping[str, Iterable[Fields]], kinds: Mapping[str, Kind], scratch: Path) -> None:
+    """A folder that `datasets.load_from_disk` opens: a DatasetDict, or a Dataset of a single set named "".
+
+    Files are left behind in the folder `scratch`.
+    """
     import datasets
     import pyarrow
 
-    with scratch.open("wb") as file, pyarrow.ipc.new_stream(file, _arrow_schema(kinds)) as writer:
-        for batch in _batches(records, kinds):
-            writer.write_batch(batch)
+    parts = {}
+    for name, records in sets.items():
+        file_name = str(scratch / f"{name or 'records'}.arrow")
+        with open(file_name, "wb") as file, pyarrow.ipc.new_stream(file, _arrow_schema(kinds)) as writer:
+            for batch in _batches(records, kinds):
+                writer.write_batch(batch)
+        parts[name] = datasets.Dataset.from_file(file_name)
+    whole = parts[""] if "" in parts else datasets.DatasetDict(parts)
     quiet = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
-        datasets.Dataset.from_file(str(scratch)).save_to_disk(str(folder))
+        whole.save_to_disk(str(folder))
     finally:
         if not quiet:
             datasets.enable_progress_bars()

@@ -21,6 +21,14 @@ _REASONS = {
     "near_duplicate": "nearly a repeat of an accepted record",
     "too_similar": "too similar in meaning to an accepted record",
     "crowded": "of a kind that has its full share",
+    "contaminated": "repeating an item of a benchmark",
+    "not_quoted": "quoting what its source does not say",
+    "wrong_length": "too short or too long",
+    "boilerplate": "saying what an assistant says of itself",
+    "repetitive": "saying the same again and again",
+    "wrong_language": "in another language",
+    "wrong_answer": "with an equation that does not hold",
+    "bad_code": "with Python that fails",
 }
 _GATES = {  # what it refuses, the error rate that it states
     "schema": ("what the record schema does not allow", "exact: refuses nothing else"),
@@ -28,6 +36,9 @@ _GATES = {  # what it refuses, the error rate that it states
     "leakage": ("what is closer to a seed than genuine records are", ""),
     "dedup": ("what repeats an accepted record, wholly or nearly", "none: a fixed Jaccard similarity"),
     "diversity": ("what is close in meaning to an accepted record", "none: a fixed cosine"),
+    "decontaminate": ("what repeats an item of a benchmark", "none: fixed runs of words, and a fixed cosine"),
+    "quality": ("text of the wrong length or language, boilerplate, loops, answers that do not check", "none"),
+    "quoted": ("a quotation that does not stand in its source", "exact: refuses nothing else"),
 }
 _THRESHOLDS = {"dedup": "near", "diversity": "max_similarity"}
 _STATUS = {
@@ -59,6 +70,11 @@ def verdict(numbers: Numbers, meta: Mapping[str, Any]) -> dict[str, Any]:
         parts = [f"{count:,} as {words_for(reason)}" for reason, count in by_reason.items()]
         refused = numbers["rejected"]
         lines.append(f"{refused:,} {'was' if refused == 1 else 'were'} refused: {_listed(parts)}.")
+    if numbers.get("benchmarks"):
+        parts = [
+            f"{one['refused']:,} from {name} ({one['texts']:,} texts)" for name, one in numbers["benchmarks"].items()
+        ]
+        lines.append(f"Compared with benchmarks; refused as repeating one: {_listed(parts)}.")
     if numbers["surplus"]:
         lines.append(f"{numbers['surplus']:,} more passed every filter but were not needed.")
     return {
