@@ -39,7 +39,10 @@ class SeedsSpec(Spec):
     split: str = Field("train", description="which split of a dataset")
     missing: list[str] = Field([""], description="texts that stand for a missing value, such as '?'")
     passages: int | None = Field(
-        None, ge=20, description="cut every text of a folder into passages of at most so many words, each a seed"
+        None,
+        ge=20,
+        description="cut the column text into passages of at most so many words, each a seed; where a field takes the "
+        "column sentence, each sentence of a passage is one",
     )
     license: str | None = Field(None, description="the license of the seeds, for the dataset card")
 

@@ -17,6 +17,7 @@ from textsynth.similarity.minhash import clusters_of
 from textsynth.wording import nearest
 
 MAX_BYTES = 1 << 30  # of seed text kept in memory; more needs seeds.limit
+_SENTENCE = 5  # words from which a sentence says something
 LONGEST_NAME = 40  # characters of a column's name in a message
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"')\]]*(?=\s|$)|[。！？]")
 
@@ -57,7 +58,8 @@ def load_seeds(job: Job, keep: Collection[str], drawn: Collection[str], text: Co
     """
     spec, place = job.seeds, f"{job.place}: seeds.path"
     counts = dict.fromkeys(("read", "dropped_missing", "dropped_repeat", "dropped_same_group", "not_in_sample"), 0)
-    rows = _counted(_passages(read_rows(spec.path, job.path.parent, place, spec.split), spec.passages), counts)
+    read = read_rows(spec.path, job.path.parent, place, spec.split)
+    rows = _counted(_passages(read, spec.passages, "sentence" in spec.columns.values()), counts)
     seen_columns: set[str] = set()
     cleaned = clean_rows(rows, spec, list(keep), drawn, counts, seen_columns)
     kept = _sample(cleaned, spec.limit, rng_for(job.rng_seed, "seeds"), counts)
@@ -72,25 +74,33 @@ def load_seeds(job: Job, keep: Collection[str], drawn: Collection[str], text: Co
     return _divide([Seed(f"s{number:06d}", data) for number, data in kept], spec.holdout, job.rng_seed, counts)
 
 
-def _passages(rows: Iterator[Row], words: int | None) -> Iterator[Row]:
+def _passages(rows: Iterator[Row], words: int | None, one_a_sentence: bool) -> Iterator[Row]:
     """Each row's `text` as passages of at most so many words, cut at the ends of paragraphs and sentences.
 
-    A short rest joins the passage before it only where there is room; a sentence that is too long is cut at a word.
+    A sentence that is too long is cut at a word. With `one_a_sentence`, a passage is a row for each of its sentences of
+    five words or more, which stands in the column `sentence`.
     """
+
+    def as_rows(row: Row, passage: Sequence[str]) -> Iterator[Row]:
+        whole = {**row, "text": " ".join(passage)}
+        told = [piece for piece in passage if len(piece.split()) >= _SENTENCE] if one_a_sentence else []
+        yield from ({**whole, "sentence": piece} for piece in told) if one_a_sentence else (whole,)
+
     for row in rows:
         text = row.get("text")
         if words is None or not isinstance(text, str):
             yield row
             continue
-        passage: list[str] = []
+        passage, size = list[str](), 0
         for sentence in _sentences(text):
             for piece in (sentence[at : at + words] for at in range(0, len(sentence), words)):
-                if len(passage) + len(piece) > words:
-                    yield row | {"text": " ".join(passage)}
-                    passage = []
-                passage += piece
+                if size + len(piece) > words:
+                    yield from as_rows(row, passage)
+                    passage, size = [], 0
+                passage.append(" ".join(piece))
+                size += len(piece)
         if passage:
-            yield row | {"text": " ".join(passage)}
+            yield from as_rows(row, passage)
 
 
 def _sentences(text: str) -> Iterator[list[str]]:

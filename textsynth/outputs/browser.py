@@ -67,7 +67,7 @@ def _entry(row: Row, verdicts: Sequence[Row], sources: Mapping[str, str], order:
          v["neighbor_id"] or ""]
         for v in verdicts
     ]  # fmt: skip
-    return entry | {"verdicts": said} | ({"lineage": _lineage(row)} if row["state"] == "accepted" else {})
+    return entry | {"verdicts": said, "lineage": _lineage(row if clear else {**row, "working": {}})}
 
 
 def as_text(value: Any) -> str:
@@ -81,7 +81,7 @@ def scores_in_words(scores: Row) -> str:
 
 
 def _lineage(row: Row) -> str:
-    """How an accepted record came to be, a line each; lineage.jsonl has the rest."""
+    """How a record came to be, a line each; lineage.jsonl and rejected.jsonl have the rest."""
     lineage = row["lineage"]
     lines = [f"round {row['round']}"]
     for name, part in (("attributes", row["attributes"]), ("drawn from", lineage.get("drawn_from"))):
