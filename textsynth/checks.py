@@ -44,7 +44,9 @@ def check_names(job: Job, properties: Mapping[str, Any]) -> None:
         for key in ("on", "per"):
             places += [(f"filters[{number}].{key}", n) for n in getattr(spec, key, None) or []]
         if isinstance(spec, QuotedSpec):
-            places += [(f"filters[{number}].quote", spec.quote), (f"filters[{number}].source", spec.source)]
+            quotes = [spec.quote] if isinstance(spec.quote, str) else spec.quote
+            places += [(f"filters[{number}].quote", name) for name in quotes]
+            places.append((f"filters[{number}].source", spec.source))
     faults = [
         f"{job.place}: {place}: {name} is not in the record schema. {nearest(name, properties)}Fields there: {known}."
         for place, name in places

@@ -169,7 +169,7 @@ class DecontaminateSpec(Spec):
 
 class QuotedSpec(Spec):
     type: Literal["quoted"]
-    quote: str = Field(description="the field that quotes")
+    quote: str | Annotated[list[str], Field(min_length=1)] = Field(description="the field that quotes, or several")
     source: str = Field(description="the field that it must stand in, word for word")
 
 

@@ -145,7 +145,7 @@ class Prepared:
             elif isinstance(spec, DiversitySpec):
                 built.append(self._diversity(spec, encoder_for(spec.encoder)))
             elif isinstance(spec, QuotedSpec):
-                built.append(QuotedFilter(spec.quote, spec.source))
+                built.append(QuotedFilter([spec.quote] if isinstance(spec.quote, str) else spec.quote, spec.source))
             elif isinstance(spec, QualitySpec):
                 keys = spec.model_dump(exclude={"type", "on"})
                 built.append(QualityFilter(Wanted(**keys), spec.on or self.named("written")))

@@ -14,7 +14,6 @@ from tests.jobs import lines, tiny_job
 from textsynth import InputError, run_job
 from textsynth.engines.scripted import ScriptedEngine
 from textsynth.filters.decontaminate import DecontaminateFilter
-from textsynth.filters.quoted import QuotedFilter
 from textsynth.inputs.benchmarks import read_benchmarks
 from textsynth.records import Record
 
@@ -90,14 +89,3 @@ def test_benchmarks_of_another_shape(tmp_path: Path, files: list[str], says: str
     (tmp_path / "texts.csv").write_text("a\nsome\n")
     with pytest.raises(InputError, match=says):
         read_benchmarks(files, tmp_path, "job.yaml: filters[0].files")
-
-
-@pytest.mark.parametrize(
-    ("quote", "accepted"),
-    [("the  blue\nbox", True), ("the blue", True), ("The blue box", False), ("", False), (None, False)],
-)
-def test_a_quotation_stands_in_its_source(quote: str | None, accepted: bool) -> None:
-    verdict = QuotedFilter("quote", "passage").check(
-        Record("r0", 0, {}, {"quote": quote, "passage": "Here is the blue box."})
-    )
-    assert (verdict.accepted, verdict.reason) == (accepted, None if accepted else "not_quoted")

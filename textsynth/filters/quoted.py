@@ -1,7 +1,9 @@
-"""A quotation stands in the text that it is said to come from."""
+"""What a field says stands in the text that it is said to come from."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,30 +12,34 @@ from textsynth.records import Record, Verdict
 
 
 class QuotedFilter:
-    """Refuses a record whose quotation is not in its source, word for word, as `not_quoted`.
+    """Refuses a record with a quotation that is not in its source, word for word, as `not_quoted`.
 
-    White space counts as one space; everything else as it stands.
+    White space counts as one space; everything else as it stands. It begins and ends where words do.
 
     Args:
-        quote: the field of the quotation; source: the field that it comes from.
+        quotes: the fields that must stand in the source; a value that is no text stands as in JSON. source: the field.
     """
 
     name = "quoted"
     memory: Memory = "nothing"
 
-    def __init__(self, quote: str, source: str) -> None:
-        self._quote, self._source = quote, source
+    def __init__(self, quotes: Sequence[str], source: str) -> None:
+        self._quotes, self._source = tuple(quotes), source
 
     def prepare(self, records: Sequence[Record]) -> None:
         """Nothing to do in bulk."""
 
     def check(self, record: Record) -> Verdict:
-        """Accept, with the place of the quotation in characters, or refuse as `not_quoted`."""
-        quote, source = (
-            " ".join(str((record.fields or {}).get(name) or "").split()) for name in (self._quote, self._source)
-        )
-        at = source.find(quote) if quote else -1
-        return Verdict(self.name, at >= 0, None if at >= 0 else "not_quoted", {"at": at})
+        """Accept, with where each field stands in the source, in characters; or refuse with the one that does not."""
+        fields = record.fields or {}
+        source, places = _one_line(fields.get(self._source)), dict[str, float | str]()
+        for name in self._quotes:
+            quote = _one_line(fields.get(name))
+            found = re.search(rf"(?<!\w){re.escape(quote)}(?!\w)", source) if quote else None
+            if found is None:
+                return Verdict(self.name, False, "not_quoted", {"field": name})
+            places[name] = found.start()
+        return Verdict(self.name, True, None, places)
 
     def remember(self, record: Record) -> None:
         """Nothing."""
@@ -41,3 +47,8 @@ class QuotedFilter:
     def evidence(self) -> Mapping[str, Any]:
         """Nothing measured."""
         return {}
+
+
+def _one_line(value: Any) -> str:
+    text = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return " ".join(text.split())
