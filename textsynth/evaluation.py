@@ -76,7 +76,8 @@ def evaluate_run(prepared: Prepared, store: Store, encoders: Sequence[Encoder]) 
     the category of at most ten values that has most of them.
     """
     rng_seed, seeds, match = prepared.job.rng_seed, prepared.seeds, list(prepared.job.plan.match or ())
-    total, rows = _spread(store, MOST_OF_A_RUN)
+    rows = [row["fields"] for row in store.records("accepted", MOST_OF_A_RUN)]
+    total = next(store.rows("SELECT COUNT(*) AS count FROM records WHERE state = 'accepted'"))["count"]
     sets: dict[str, Any] = {"synthetic": rows}
     files: dict[str, Any] = {"synthetic": {"name": "accepted records", "records": total, "used": len(rows)}}
     for which, name, some in (("real", "seeds shown", seeds.shown), ("holdout", "seeds held out", seeds.holdout)):
@@ -95,16 +96,6 @@ def evaluate_run(prepared: Prepared, store: Store, encoders: Sequence[Encoder]) 
     if not encoders and data.of_kind("text"):
         data.notes.append("embeddings: left out, since no filter of the job has an encoder.")
     return _evaluate_rows(data, label, (), (), next(iter(encoders), None), prepared.schema, rng_seed)
-
-
-def _spread(store: Store, most: int) -> tuple[int, list[dict[str, Any]]]:
-    """How many records are accepted, and the fields of at most so many, spread evenly over the run."""
-    query = "SELECT number FROM records WHERE state = 'accepted' ORDER BY number"
-    numbers = [row["number"] for row in store.rows(query)]
-    count = min(len(numbers), most)
-    some = [numbers[at * len(numbers) // count] for at in range(count)]
-    query = "SELECT fields FROM records WHERE number = ?"
-    return len(numbers), [json.loads(row["fields"]) for at in some for row in store.rows(query, (at,))]
 
 
 def _evaluate_rows(

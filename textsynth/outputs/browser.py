@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textsynth.outputs.export import passed_gate
@@ -22,7 +22,7 @@ def browsed(store: Store, judged: int, sources: Mapping[str, str]) -> tuple[list
     rejected.jsonl has it: a leakage gate had accepted it, or it was surplus.
     """
     order = list((store.get("schema") or {}).get("properties", ()))
-    records = [_entry(row, verdicts, sources, order) for row, verdicts in _spread(store, judged, MOST)]
+    records = [_entry(row, verdicts, sources, order) for row, verdicts in store.judged(most=MOST)]
     sizes = [len(json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass")) for record in records]
     kept = len(records)
     while kept > 1 and sum(sizes[at] for at in _places(len(sizes), kept)) > _ROOM:
@@ -41,11 +41,6 @@ def browsed(store: Store, judged: int, sources: Mapping[str, str]) -> tuple[list
 def _places(judged: int, most: int) -> set[int]:
     count = min(judged, most)
     return {at * judged // count for at in range(count)}
-
-
-def _spread(store: Store, judged: int, most: int) -> Iterator[tuple[Row, Sequence[Row]]]:
-    wanted = _places(judged, most)
-    return (pair for at, pair in enumerate(store.judged()) if at in wanted)
 
 
 def _entry(row: Row, verdicts: Sequence[Row], sources: Mapping[str, str], order: Sequence[str]) -> dict[str, Any]:

@@ -43,10 +43,10 @@ def write_run_files(store: Store, folder: Path) -> None:
         file.write((json.dumps(_manifest(store, files), ensure_ascii=False, indent=2) + "\n").encode())
 
 
-def accepted_records(store: Store) -> Iterator[dict[str, Any]]:
-    """Accepted records in order, their fields in the order of the record schema."""
+def accepted_records(store: Store, most: int | None = None) -> Iterator[dict[str, Any]]:
+    """Accepted records in order, their fields in the order of the record schema; at most so many, evenly spread."""
     order = list((store.get("schema") or {}).get("properties", ()))
-    for row in store.records("accepted"):
+    for row in store.records("accepted", most):
         fields = row["fields"] or {}
         yield row | {"fields": {name: fields[name] for name in order if name in fields} | fields}
 

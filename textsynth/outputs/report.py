@@ -70,7 +70,7 @@ def write_report(store: Store, folder: Path) -> Path:
         charts=list(_charts(numbers)),
         evaluation=evaluation,
         evaluation_charts=list(evaluation_charts(evaluation)) if evaluation else [],
-        records=list(_shown(store, numbers["accepted"], meta["sources"] or {})),
+        records=list(_shown(store, meta["sources"] or {})),
         browsed=which,
         data={"records": records},
         job=dump_yaml(meta["job"] or {}),
@@ -123,12 +123,9 @@ def _cells(numbers: Numbers) -> list[Numbers]:
     return worst[:_MOST_CELLS]
 
 
-def _shown(store: Store, accepted: int, sources: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _shown(store: Store, sources: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """Accepted records spread evenly over the run, each with its facts, texts, and what is behind them."""
-    wanted = {at * accepted // min(SHOWN, accepted) for at in range(min(SHOWN, accepted))}
-    for at, row in enumerate(accepted_records(store)):
-        if at not in wanted:
-            continue
+    for row in accepted_records(store, SHOWN):
         facts: list[dict[str, Any]] = []
         texts: list[dict[str, Any]] = []
         for name, value in row["fields"].items():

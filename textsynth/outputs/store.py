@@ -107,9 +107,8 @@ class Store:
 
     def completion(self, request_id: str) -> Completion | None:
         """The kept answer to a request."""
-        row = self._guard(
-            lambda: self._db.execute("SELECT * FROM completions WHERE request_id = ?", (request_id,)).fetchone()
-        )
+        query = "SELECT * FROM completions WHERE request_id = ?"
+        row = self._guard(lambda: self._db.execute(query, (request_id,)).fetchone())
         return Completion(*row) if row else None
 
     def open_round(self, round: int, first: int, cells: Sequence[int], aim: Mapping[str, Any] | None = None) -> None:
@@ -166,10 +165,15 @@ class Store:
         rows = [(_json(list(counts)), round) for round, counts in accepted.items()]
         self._run("UPDATE rounds SET accepted = ? WHERE round = ?", rows)
 
-    def records(self, state: str | None = None) -> Iterator[dict[str, Any]]:
-        """Judged records in order, their JSON columns decoded; all states, or one."""
-        where = "WHERE state = ?" if state else ""
-        for row in self.rows(f"SELECT * FROM records {where} ORDER BY number", (state,) if state else ()):  # noqa: S608
+    def records(self, state: str | None = None, most: int | None = None) -> Iterator[dict[str, Any]]:
+        """Judged records in order, their JSON columns decoded; all states, or one; at most so many, evenly spread."""
+        where, values = ("WHERE state = ?", (state,)) if state else ("", ())
+        if most is not None:
+            query = f"SELECT number FROM records {where} ORDER BY number"  # noqa: S608
+            numbers = [row["number"] for row in self.rows(query, values)]
+            some = [numbers[at * len(numbers) // most] for at in range(most)] if len(numbers) > most else numbers
+            where, values = "WHERE number IN (SELECT value FROM json_each(?))", (_json(some),)
+        for row in self.rows(f"SELECT * FROM records {where} ORDER BY number", values):  # noqa: S608
             yield _decoded(row, "attributes", "fields", "working", "lineage")
 
     def passed_records(self) -> Iterator[list[Record]]:
@@ -191,9 +195,11 @@ class Store:
         query = f"SELECT {groups}, COUNT(*) AS count FROM records GROUP BY {groups} ORDER BY {groups}"  # noqa: S608
         return list(self.rows(query))
 
-    def judged(self, state: str | None = None) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    def judged(
+        self, state: str | None = None, most: int | None = None
+    ) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
         """Records as `records` gives them, each with its `verdicts`."""
-        records = self.records(state)
+        records = self.records(state, most)
         while some := list(islice(records, _AT_ONCE)):
             given: dict[str, list[dict[str, Any]]] = defaultdict(list)
             marks = ",".join("?" * len(some))
