@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from textsynth.models import EMBEDDED
@@ -28,11 +29,12 @@ def card(store: Store, layout: Layout, parts: Mapping[str, int], left_out: Mappi
         left_out: why how many accepted records are not in it.
     """
     meta = {key: store.get(key) for key in (
-        "job", "job_name", "seeds", "sources", "engines", "hashes", "versions", "elapsed", "engine",
+        "job", "seeds", "sources", "engines", "hashes", "versions", "elapsed", "engine",
     )}  # fmt: skip
     numbers, total = numbers_of(store), sum(parts.values())
-    head = {
-        "pretty_name": meta["job_name"] or "run",
+    name = Path(str((meta["job"] or {}).get("record_schema") or "records")).stem
+    head: dict[str, Any] = {
+        "pretty_name": name,
         "license": "other",
         "license_name": "seeds-and-models",
         "license_link": "#licenses",
@@ -43,10 +45,9 @@ def card(store: Store, layout: Layout, parts: Mapping[str, int], left_out: Mappi
         files = [{"split": name, "path": f"{name}.{format}"} for name in parts]
         head["configs"] = [{"config_name": "default", "data_files": files}]
     sections = [
-        f"---\n{dump_yaml(head)}---\n\n# {meta['job_name'] or 'run'}\n",
-        f"{total:,} synthetic records, laid out as `{layout.name}`, made with "
-        f"[textsynth](https://pypi.org/project/textsynth/) {(meta['versions'] or {}).get('textsynth', '')}".rstrip()
-        + ". No record of a person stands behind a row; see below what is claimed of that and what is not.\n",
+        f"---\n{dump_yaml(head)}---\n\n# {name}\n",
+        f"{total:,} synthetic records, laid out as `{layout.name}`, made with textsynth "
+        f"{(meta['versions'] or {}).get('textsynth', '')}. What is claimed of them, and what not, stands below.\n",
         "\n".join(_load(parts, format)),
         "\n".join(_made(meta, numbers)),
         "\n".join(_licenses(meta)),
