@@ -24,7 +24,7 @@ found = {
     },
     "dcr": DCROverfittingProtection.compute_breakdown(
         real_training_data=real, synthetic_data=synthetic, real_validation_data=holdout,
-        metadata={"primary_key": None, "columns": columns},
+        metadata={"tables": {"rows": {"primary_key": None, "columns": columns}}}, table_name="rows",
     ),
 }  # fmt: skip
 print(json.dumps(found, default=float))

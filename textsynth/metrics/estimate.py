@@ -23,9 +23,9 @@ def estimate(
     return {name: _plain(number) for name, number in numbers.items()}
 
 
-def around(value: float, ceiling: float | None, error: float) -> Estimate:
-    """An estimate with the normal interval of a standard error."""
-    return estimate(value, ceiling, value - Z * error, value + Z * error)
+def around(value: float, ceiling: float | None, error: float, most: float = math.inf) -> Estimate:
+    """An estimate with the normal interval of a standard error; `most` is the highest value there can be."""
+    return estimate(value, ceiling, value - Z * error, min(value + Z * error, most))
 
 
 def share(part: int, whole: int, ceiling: float | None) -> Estimate:

@@ -120,11 +120,11 @@ def accuracy(
         for at in (rng.integers(0, count, count) for _ in range(10))
     ]
     errors = [float(np.std([some[kind].mean() for some in again], ddof=1)) for kind in (0, 1) if len(again[0][kind])]
-    found = {"univariate_accuracy": around(float(single.mean()), float(top_single.mean()), errors[0])}
+    found = {"univariate_accuracy": around(float(single.mean()), float(top_single.mean()), errors[0], 1.0)}
     if len(pairs):
-        found["bivariate_accuracy"] = around(float(pairs.mean()), float(top_pairs.mean()), errors[1])
+        found["bivariate_accuracy"] = around(float(pairs.mean()), float(top_pairs.mean()), errors[1], 1.0)
     means, tops = ([part.mean() for part in some if len(part)] for some in ((single, pairs), (top_single, top_pairs)))
-    found["accuracy"] = around(float(np.mean(means)), float(np.mean(tops)), float(np.mean(errors)))
+    found["accuracy"] = around(float(np.mean(means)), float(np.mean(tops)), float(np.mean(errors)), 1.0)
     lists = {"single": single, "pairs": pairs, "top_single": top_single, "top_pairs": top_pairs}
     return found, {name: values.round(5).tolist() for name, values in lists.items()}
 

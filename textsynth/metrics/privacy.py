@@ -86,7 +86,7 @@ def attack(members: Floats, others: Floats) -> dict[str, Estimate]:
     auc = float(roc_auc_score(np.repeat([1, 0], [len(members), len(others)]), np.concatenate([members, others])))
     limit = float(np.quantile(others, 0.99, method="higher"))
     return {
-        "auc": around(auc, 0.5, auc_error(auc, len(members), len(others))),
+        "auc": around(auc, 0.5, auc_error(auc, len(members), len(others)), 1.0),
         "tpr": share(int((members > limit).sum()), len(members), 0.01),
     }
 

@@ -134,7 +134,7 @@ class Sections:
         count = min(len(rows["synthetic"]), len(rows["holdout"]))
         auc, error = fidelity.told_apart(rows["real"], rows["synthetic"][:count], self.rng_seed)
         top = fidelity.told_apart(rows["real"], rows["holdout"], self.rng_seed)[0]
-        self.add("fidelity", {"classifier_auc": around(auc, top, error)})
+        self.add("fidelity", {"classifier_auc": around(auc, top, error, 1.0)})
 
     def text_section(self, texts: Mapping[str, Sequence[str]], vectors: Mapping[str, Any]) -> None:
         """Fidelity and diversity of texts; `vectors` may be empty."""
@@ -171,7 +171,7 @@ class Sections:
             self.add("text", {name: around(measure(real, ours), measure(real, theirs), error)})
         auc, error = fidelity.told_apart(real, ours, self.rng_seed, "embeddings")
         top = fidelity.told_apart(real, theirs, self.rng_seed, "embeddings")[0]
-        self.add("text", {"classifier_auc": around(auc, top, error)})
+        self.add("text", {"classifier_auc": around(auc, top, error, 1.0)})
         error = standard_error(lambda at: diversity.vendi(ours[np.unique(at)]), count, self.rng, 5)
         self.add("diversity", {"vendi": around(diversity.vendi(ours), diversity.vendi(theirs), error)})
         clusters = max(2, min(_CLUSTERS, len(real) // 5))
