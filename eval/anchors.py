@@ -2,11 +2,11 @@
 
 The anchors, each as large as the holdout: genuine records of neither file; an honest generator, which is worse than
 genuine (adult: independent columns, numbers from a normal distribution, values of fewer than 1% never drawn, one value
-in fifty misspelled, none missing; mtsamples: a bigram model of each specialty); and a copying one (adult: real rows with
-numbers moved by one; mtsamples: real notes with a word in twenty replaced). A metric of fidelity, text, diversity or
-utility must put the honest one behind the genuine one; a metric of privacy must put the copying one behind both others:
-beyond the intervals where there are any, else by a tenth of the value. Everything is drawn `--times` times; a metric
-passes that tells in each. It reads ../shared/data.
+in fifty misspelled, none missing; mtsamples: a bigram model of each specialty); and a copying one (adult: real rows
+with numbers moved by one; mtsamples: real notes with a word in twenty replaced). A metric of fidelity, text, diversity
+or utility must put the honest one behind the genuine one; a metric of privacy must put the copying one behind both
+others: beyond the intervals where there are any, else by a tenth of the value. Everything is drawn `--times` times; a
+metric passes that tells in each. It reads ../shared/data.
 """
 
 from __future__ import annotations
