@@ -1,12 +1,16 @@
 """Which metrics of `textsynth evaluate` tell three anchors apart. Usage: python eval/anchors.py adult|mtsamples
 
-The anchors, each as large as the holdout: genuine records of neither file; an honest generator, which is worse than
-genuine (adult: independent columns, numbers from a normal distribution, values of fewer than 1% never drawn, one value
-in fifty misspelled, none missing; mtsamples: a bigram model of each specialty); and a copying one (adult: real rows
-with numbers moved by one; mtsamples: real notes with a word in twenty replaced). A metric of fidelity, text, diversity
-or utility must put the honest one behind the genuine one; a metric of privacy must put the copying one behind both
-others: beyond the intervals where there are any, else by a tenth of the value. Everything is drawn `--times` times; a
-metric passes that tells in each. It reads ../shared/data.
+The anchors, each as large as the holdout:
+
+- genuine records of neither file;
+- an honest generator, which is worse than genuine. adult: independent columns, numbers from a normal distribution,
+  values of fewer than 1% never drawn, one value in fifty misspelled, none missing. mtsamples: a bigram model of each
+  specialty, whose notes are too short and have no rare words;
+- a copying one. adult: real rows with numbers moved by one. mtsamples: real notes with a word in twenty replaced.
+
+A metric of fidelity, text, diversity or utility must put the honest one behind the genuine one; a metric of privacy
+must put the copying one behind both others: beyond the intervals where there are any, else by a tenth of the value.
+Everything is drawn `--times` times; a metric passes that tells in each. It reads ../shared/data.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import gzip
 import json
 import random
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +79,17 @@ def mtsamples(rng: np.random.Generator) -> dict[str, Rows]:
 
 
 def bigrams(rows: Rows, draw: random.Random) -> Rows:
-    """As many notes of each specialty as there are, as long as they are, from word pairs of that specialty."""
+    """As many notes of each specialty as there are, two thirds as long, from its pairs of words that are not rare."""
+    times = Counter(word for row in rows for word in row["text"].split())
     follows: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
-        words = ["", *row["text"].split()]
+        words = ["", *(word for word in row["text"].split() if times[word] > 1)]
         for a, b in zip(words, words[1:], strict=False):
             follows[row["specialty"], a].append(b)
     made = []
     for row in rows:
         text, word = list[str](), ""
-        for _ in row["text"].split():
+        for _ in range(len(row["text"].split()) * 2 // 3):
             word = draw.choice(follows.get((row["specialty"], word)) or follows[row["specialty"], ""])
             text.append(word)
         made.append(row | {"text": " ".join(text)})

@@ -9,8 +9,9 @@ import pytest
 from textsynth.metrics.diversity import vendi
 from textsynth.metrics.estimate import share
 from textsynth.metrics.fidelity import Binning, accuracies, total_variation
-from textsynth.metrics.privacy import cells, closest_two, coverage, dcr_share, highest_cosine, near_rows, nndr_share
+from textsynth.metrics.privacy import cells, coverage, dcr_share, highest_cosine, near_rows, nndr_share
 from textsynth.metrics.text import frechet
+from textsynth.similarity.rows import RowIndex
 
 
 def unit(count: int, dim: int) -> np.ndarray:
@@ -76,8 +77,8 @@ def test_the_two_closest_rows_are_those_of_brute_force() -> None:
     base, some = rows[:25], rows[25:]
     spread = max(r["x"] for r in base) - min(r["x"] for r in base)
     gaps = [sorted((min(abs(a["x"] - b["x"]) / spread, 1) + (a["y"] != b["y"])) / 2 for b in base)[:2] for a in some]
-    assert closest_two(base, some, ["x", "y"]) == pytest.approx(np.array(gaps))
-    assert closest_two(base[:1], some, ["x", "y"])[:, 1].tolist() == [1] * 15
+    assert RowIndex(base, ["x", "y"]).nearest_distances(some, 2) == pytest.approx(np.array(gaps))
+    assert RowIndex(base[:1], ["x", "y"]).nearest_distances(some, 2)[:, 1].tolist() == [1] * 15
 
 
 def test_near_rows_are_those_nearer_than_the_nearest_hundredth_of_the_holdout() -> None:

@@ -147,18 +147,18 @@ def correlation_gap(real: Frame, synthetic: Frame, holdout: Frame, names: Sequen
     return around(gap(synthetic), gap(holdout), error)
 
 
-def moments(real: Frame, other: Frame, name: str) -> dict[str, float]:
+def moments(real: Frame, other: Frame, name: str, distances: bool = True) -> dict[str, float]:
     """Mean, deviation, and distances of one number column: Kolmogorov-Smirnov (0 to 1), and Wasserstein's first
-    in units of the real deviation."""
+    in units of the real deviation; `distances`: whether those are wanted."""
     from scipy.stats import ks_2samp, wasserstein_distance
 
     ours, theirs = (frame[name].dropna().to_numpy(float) for frame in (real, other))
     if not len(ours) or not len(theirs):
         return {}
-    scale = float(ours.std()) or 1.0
-    return {
-        "mean": float(theirs.mean()),
-        "deviation": float(theirs.std()),
+    scale, found = float(ours.std()) or 1.0, {"mean": float(theirs.mean()), "deviation": float(theirs.std())}
+    if not distances:
+        return found
+    return found | {
         "ks": float(ks_2samp(ours, theirs, method="asymp").statistic),
         "wasserstein": float(wasserstein_distance(ours / scale, theirs / scale)),
     }

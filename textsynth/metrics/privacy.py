@@ -10,7 +10,6 @@ import numpy as np
 
 from textsynth.metrics.estimate import Estimate, Floats, around, auc_error, estimate, share
 from textsynth.records import canonical_json
-from textsynth.similarity.rows import RowIndex
 from textsynth.similarity.spans import ShingleIndex, SpanIndex
 from textsynth.similarity.words import shingles, tokenize
 
@@ -43,11 +42,6 @@ def exact_copies(real: Sequence[Row], synthetic: Sequence[Row], holdout: Sequenc
     known = {canonical_json(dict(row)) for row in real}
     ours, theirs = (sum(canonical_json(dict(row)) in known for row in rows) for rows in (synthetic, holdout))
     return share(ours, len(synthetic), theirs / len(holdout) if len(holdout) else None)
-
-
-def closest_two(base: Sequence[Row], rows: Sequence[Row], names: Sequence[str]) -> Floats:
-    """Gower's distances [m, 2] of each row to the two closest of the base, 0 to 1; ranges are those of the base."""
-    return RowIndex(base, names).nearest_distances(rows, 2)
 
 
 def near_rows(ours: Floats, theirs: Floats) -> Estimate:

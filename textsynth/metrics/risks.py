@@ -7,6 +7,7 @@ from typing import Any
 
 from textsynth.metrics import privacy
 from textsynth.metrics.sections import SETS, Sections, histogram
+from textsynth.similarity.rows import RowIndex
 
 Texts = Mapping[str, Sequence[str]]
 _ATTACKED, _COMPARED, _FEWEST = 2000, 2000, 20
@@ -18,7 +19,7 @@ def privacy_section(parts: Sections, texts: Texts, vectors: Mapping[str, Any]) -
     parts.add("privacy", {"exact_copies": privacy.exact_copies(*rows)})
     if texts:
         parts.attempt("spans", lambda: _spans(parts, texts))
-    if parts.kinds and parts.enough("distances and attacks on columns", _FEWEST):
+    if len(parts.kinds) > 1 and parts.enough("distances and attacks on columns", _FEWEST):
         parts.attempt("distances and attacks on columns", lambda: _rows(parts))
     if texts and parts.enough("attacks on texts", _FEWEST):
         parts.attempt("attacks on texts", lambda: _text_attacks(parts, texts, vectors))
@@ -37,17 +38,21 @@ def _rows(parts: Sections) -> None:
         [parts.rows[w][at] for at in parts.rng.permutation(len(parts.rows[w]))[:most]]
         for w, most in (("real", count), ("holdout", count), ("synthetic", _COMPARED))
     )
-    ours, theirs = (privacy.closest_two(real, some, names) for some in (synthetic, holdout[:_COMPARED]))
-    to_holdout = privacy.closest_two(holdout, synthetic, names)[:, 0]
+    members, others, reference = real[:_ATTACKED], holdout[: count // 2][:_ATTACKED], holdout[count // 2 :]
+    near = {
+        name: RowIndex(rows, names).nearest_distances
+        for name, rows in (
+            ("real", real), ("holdout", holdout), ("synthetic", parts.rows["synthetic"]), ("reference", reference)
+        )
+    }  # fmt: skip
+    ours, theirs = near["real"](synthetic, 2), near["real"](holdout[:_COMPARED], 2)
     parts.add("privacy", {
         "near_row_copies": privacy.near_rows(ours[:, 0], theirs[:, 0]),
-        "dcr_share": privacy.dcr_share(ours[:, 0], to_holdout),
+        "dcr_share": privacy.dcr_share(ours[:, 0], near["holdout"](synthetic, 1)[:, 0]),
         "nndr_share": privacy.nndr_share(ours, theirs),
     })  # fmt: skip
-    members, others, reference = real[:_ATTACKED], holdout[: count // 2][:_ATTACKED], holdout[count // 2 :]
     scores = [
-        privacy.density_ratio(*(privacy.closest_two(base, some, names)[:, 0] for base in (made, reference)))
-        for made in [parts.rows["synthetic"]]
+        privacy.density_ratio(near["synthetic"](some, 1)[:, 0], near["reference"](some, 1)[:, 0])
         for some in (members, others)
     ]
     parts.add("privacy", {f"membership_{k}": v for k, v in privacy.attack(*scores).items()})

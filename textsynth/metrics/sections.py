@@ -103,7 +103,7 @@ class Sections:
         row["missing"] = {which: round(_missing(self.rows[which], name), 6) for which in SETS}
         real = self.frames["real"]
         if self.all_kinds[name] == "number":
-            found = {which: fidelity.moments(real, self.frames[which], name) for which in SETS}
+            found = {which: fidelity.moments(real, self.frames[which], name, which != "real") for which in SETS}
             if all(found.values()):
                 for key in ("mean", "deviation"):
                     row[key] = {which: round(found[which][key], 6) for which in SETS}
