@@ -163,7 +163,8 @@ def sdmetrics(peer: str) -> dict[str, Any]:
 
 ONE = """
 import json, resource, sys, time
-from textsynth.evaluation import evaluate
+import pandas, scipy.stats, sklearn.ensemble, sklearn.linear_model, sklearn.metrics, sklearn.model_selection
+from textsynth.evaluation import evaluate  # which imports these when it needs them; the peer's script has them too
 began = time.perf_counter()
 found = evaluate(sys.argv[2], sys.argv[1], sys.argv[3])
 seconds = time.perf_counter() - began

@@ -20,7 +20,6 @@ TITLES: dict[str, tuple[str, str, bool]] = {
     "fidelity.rare_kept": ("Share of rare real values that occur", "higher", True),
     "fidelity.new_values": ("Share of values that no real record has", "lower", True),
     "text.length_distance": ("Distance of text lengths (Kolmogorov-Smirnov)", "lower", False),
-    "text.vocabulary_distance": ("Total variation of word shares", "lower", False),
     "text.section_distance": ("Mean difference of the shares of headings", "lower", False),
     "text.frechet": ("Frechet distance of embeddings", "lower", False),
     "text.mmd": ("Squared MMD of embeddings", "lower", False),

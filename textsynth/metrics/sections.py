@@ -149,10 +149,7 @@ class Sections:
         some = {"real": texts["real"], **{w: texts[w][:count] for w in SETS[1:]}}
         words = {which: text.lengths(some[which]) for which in SETS}
         gaps = [float(ks_2samp(words["real"], words[w], method="asymp").statistic) for w in SETS[1:]]
-        self.add("text", {
-            "length_distance": estimate(*gaps),
-            "vocabulary_distance": estimate(*[text.vocabulary_distance(some["real"], some[w]) for w in SETS[1:]]),
-        })  # fmt: skip
+        self.add("text", {"length_distance": estimate(*gaps)})
         sections = [text.section_distance(some["real"], some[w]) for w in SETS[1:]]
         if None not in sections:
             self.add("text", {"section_distance": estimate(*sections)})

@@ -22,14 +22,6 @@ def lengths(texts: Sequence[str]) -> Floats:
     return np.diff(tokenize(texts).starts).astype(float)
 
 
-def vocabulary_distance(real: Sequence[str], other: Sequence[str]) -> float:
-    """The total variation of the shares of words, 0 to 1."""
-    ours, theirs = (tokenize(texts).ids for texts in (real, other))
-    every, place = np.unique(np.concatenate([ours, theirs]), return_inverse=True)
-    shares = [np.bincount(part, minlength=len(every)) / max(len(part), 1) for part in np.split(place, [len(ours)])]
-    return float(np.abs(shares[0] - shares[1]).sum() / 2)
-
-
 def section_distance(real: Sequence[str], other: Sequence[str]) -> float | None:
     """The mean difference of the shares of texts with each heading (`PLAN:`) of 5% of the real texts; None without.
 
