@@ -217,12 +217,13 @@ def _names(columns: Iterable[str]) -> str:
 def to_numbers(rows: Sequence[Row], fields: Iterable[str]) -> None:
     """Turn csv columns whose every value is a number into numbers; codes such as 007 stay text."""
     for name in fields:
-        values = [row[name] for row in rows if name in row]
+        values = {row[name] for row in rows if name in row}  # each text once: a column has few, or the loop ends soon
         convert = next((to for to in (_integer, _real) if all(to(v) is not None for v in values)), None)
         if values and convert:
+            numbers = {text: convert(text) for text in values}
             for row in rows:
                 if name in row:
-                    row[name] = convert(row[name])
+                    row[name] = numbers[row[name]]
 
 
 def _integer(text: str) -> int | None:

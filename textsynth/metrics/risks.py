@@ -10,7 +10,7 @@ from textsynth.metrics.sections import SETS, Sections, histogram
 from textsynth.similarity.rows import RowIndex
 
 Texts = Mapping[str, Sequence[str]]
-_ATTACKED, _COMPARED, _FEWEST = 2000, 2000, 20
+_ATTACKED, _COMPARED, _FEWEST = 1000, 2000, 20
 
 
 def privacy_section(parts: Sections, texts: Texts, vectors: Mapping[str, Any]) -> None:
