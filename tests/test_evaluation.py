@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from tests.encoders import BagOfWords
-from tests.jobs import COLORS, TOPICS, tiny_job
+from tests.jobs import COLORS, SEEDS, TOPICS, tiny_job
 from textsynth import InputError, evaluate, run_job
+from textsynth.engines.scripted import ScriptedEngine
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "schemas/metrics.schema.json").read_text())
 Rows = list[dict[str, Any]]
@@ -206,6 +207,31 @@ def test_a_run_with_few_seeds_says_that_it_is_not_compared(tmp_path: Path) -> No
     said = "Not compared with real records: 18 seeds shown and 6 seeds held out say too little (20 are needed)."
     assert evaluation["notes"] == [said]
     assert said in (result.folder / "report.html").read_text()
+
+
+def test_a_run_whose_records_have_no_field_of_the_seeds_is_not_compared(tmp_path: Path) -> None:
+    job = tiny_job(tmp_path, fields={}, plan={"target": 25, "max_requests": 200})
+    schema = {"type": "object", "properties": {n: {"type": "string"} for n in ("text", "hint")}, "required": ["text"]}
+    (tmp_path / "tiny.json").write_text(json.dumps(schema))
+    write(tmp_path / "seeds.jsonl", [{"hint": f"Hint {at} of {at * 7919}."} for at in range(120)])
+    engine = ScriptedEngine(lambda request: json.dumps({"text": f"A text of its own, {request.id}."}))
+    result = run_job(job, tmp_path / "run", engine=engine)
+    evaluation = json.loads((result.folder / "metrics.json").read_text())["evaluation"]
+    assert result.accepted == 25
+    assert evaluation["notes"][0].startswith("Not compared with real records: no field is in accepted records")
+
+
+def test_no_number_stops_a_finished_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("textsynth.evaluation.compared", broken)
+    job = tiny_job(tmp_path, plan={"target": 20, "max_requests": 200})
+    write(tmp_path / "seeds.jsonl", [dict(seed, text=f"{seed['text']} {at}") for at in range(5) for seed in SEEDS])
+    result = run_job(job, tmp_path / "run")
+    metrics = json.loads((result.folder / "metrics.json").read_text())
+    jsonschema.validate(metrics, SCHEMA)
+    assert "ZeroDivisionError" in metrics["evaluation"]["notes"][0]
 
 
 def test_the_command_writes_and_requirements_set_its_exit_code(shell: Any, tmp_path: Path) -> None:

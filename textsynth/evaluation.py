@@ -75,6 +75,21 @@ def evaluate_run(prepared: Prepared, store: Store, encoders: Sequence[Encoder]) 
     At most MOST_OF_A_RUN of each are compared, spread evenly or drawn. The label is the first category of `match`, else
     the category of at most ten values that has most of them.
     """
+    try:
+        return _of_run(prepared, store, encoders)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # no number is worth a finished run
+        said = (
+            f"Not compared with real records: {type(error).__name__}. Use textsynth evaluate on the accepted records."
+        )
+        return _nothing({}, said)
+
+
+def _nothing(files: Mapping[str, Any], said: str) -> dict[str, Any]:
+    empty = {which: {"name": "", "records": 0, "used": 0} for which in ("synthetic", "real", "holdout")}
+    return {"files": {**empty, **files}, "metrics": {}, "columns": [], "requirements": [], "notes": [said]}
+
+
+def _of_run(prepared: Prepared, store: Store, encoders: Sequence[Encoder]) -> dict[str, Any]:
     rng_seed, seeds, match = prepared.job.rng_seed, prepared.seeds, list(prepared.job.plan.match or ())
     rows = [row["fields"] for row in store.records("accepted", MOST_OF_A_RUN)]
     total = next(store.rows("SELECT COUNT(*) AS count FROM records WHERE state = 'accepted'"))["count"]
@@ -86,7 +101,11 @@ def evaluate_run(prepared: Prepared, store: Store, encoders: Sequence[Encoder]) 
         files[which] = {"name": name, "records": len(some), "used": len(drawn)}
     if few := [f"{len(sets[which])} {files[which]['name']}" for which in sets if len(sets[which]) < FEWEST_OF_A_RUN]:
         said = f"Not compared with real records: {' and '.join(few)} say too little ({FEWEST_OF_A_RUN} are needed)."
-        return {"files": files, "metrics": {}, "columns": [], "requirements": [], "notes": [said]}
+        return _nothing(files, said)
+    names = [name for name in prepared.properties if all(any(name in row for row in rows) for rows in sets.values())]
+    if not names:
+        said = "Not compared with real records: no field is in accepted records, shown seeds and held-out seeds alike."
+        return _nothing(files, said)
     data = compared(sets, files, {}, (), rng_seed)
     sizes = {name: data.frame("real")[name].nunique() for name in data.of_kind("category")}
     few_values = {name: size for name, size in sizes.items() if 2 <= size <= 10}
