@@ -69,7 +69,8 @@ def made(source: str, folder: Path | None = None) -> Prompt:
 
 
 def fields_with(text: str, prompt: Prompt) -> dict[str, Any]:
-    known = {name: text for name in prompt.given}
+    indexed = re.findall(r"fields\.(\w+)\[", prompt.source)
+    known: dict[str, Any] = {name: [text, text] if name in indexed else text for name in prompt.given}
     return known | {"list": [text, {"in": text}], "last": "end", "text": text}
 
 
