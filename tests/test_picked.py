@@ -76,6 +76,7 @@ def test_a_judge_outside_its_scale_is_refused_after_its_retry(tmp_path: Path) ->
         ({"source": "picked"}, STEPS, "fields.text.of is None"),
         (FIELDS["text"], [STEPS[0] | {"n": 1}, STEPS[1]], "fields.text.of is answers. Name a working field of a step"),
         (FIELDS["text"], [STEPS[0], STEPS[1] | {"writes": {"best": JUDGE | {"maximum": 3}}}], "maximum: 2, the number"),
+        (FIELDS["text"], [STEPS[0], STEPS[1] | {"writes": {"best": JUDGE | {"type": "number"}}}], "that is an integer"),
         ({"source": "written", "of": "answers"}, STEPS, "of, by and other go with source: picked"),
     ],
 )

@@ -33,7 +33,7 @@ def test_seeds_fit_their_schema_and_are_many_and_different(name: str, tmp_path: 
     seeds, schema = lines(tmp_path / "mine" / rows), load_schema(job.record_schema, job.path)
     for seed in seeds:
         jsonschema.validate(seed, dict(schema))
-    assert len(prepare(job, check_only=True).seeds.by_id) >= 60
+    assert len(prepare(job, check_only=True).seeds.by_id) >= 100
     assert len({json.dumps(seed, sort_keys=True) for seed in seeds}) == len(seeds)
 
 
@@ -50,6 +50,10 @@ def test_a_recipe_has_no_fault_and_asks_what_it_should(name: str, tmp_path: Path
     prepared = prepare(load_job(tmp_path / "mine/job.yaml"), check_only=True)
     request = planned_request(prepared)
     assert request is not None and request.seed_ids
+    first = prepared.steps[0]
+    assert set(request.schema["properties"]) == {*first.written, *first.working}  # type: ignore[index]
+    picked = {field for field, spec in prepared.job.fields.items() if spec.source == "picked"}
+    assert {n for step in prepared.steps for n in step.written} | picked == set(prepared.named("written"))
     assert all(step.pool for step in prepared.steps if step.spec.few_shot)
     assert prepared.job.plan.target == 60
 

@@ -122,7 +122,11 @@ def _pick_faults(job: Job, name: str, spec: FieldSpec) -> list[str]:
     several, judge = working.get(spec.of or "", (1, {})), working.get(spec.by or "", (1, {}))[1]
     if several[0] < 2:
         return [f"{place}.of is {spec.of}. Name a working field of a step with n: 2 or more."]
-    if judge.get("minimum", 0) < 1 or judge.get("maximum", several[0] + 1) > several[0]:
+    if (
+        judge.get("type") != "integer"
+        or judge.get("minimum", 0) < 1
+        or judge.get("maximum", several[0] + 1) > several[0]
+    ):
         return [
             f"{place}.by is {spec.by}. Name a working field that is an integer with minimum: 1 and "
             f"maximum: {several[0]}, the number of answers."

@@ -86,6 +86,9 @@ def turns(*roles: str, content: str = "x") -> list[dict[str, Any]]:
         ({"messages": turns("user", "assistant", content="  ")}, "an empty turn at 0"),
         ({"messages": []}, "has no turns"),
         ({"messages": turns("user", "robot")}, "role robot at 1"),
+        ({"messages": [], "system": "Be kind."}, "has no turns"),
+        ({"messages": None}, "turns that are no list"),
+        ({"turns": [{"user": "Hi"}]}, "turns that are no list"),
     ],
 )
 def test_a_conversation_out_of_order_has_no_row(fields: dict[str, Any], says: str) -> None:

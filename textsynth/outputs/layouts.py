@@ -60,18 +60,15 @@ class Layout:
     def messages(self, fields: Row) -> Messages:
         """The record as a chat: system if there is one, then user and assistant in turn."""
         system = _filled(self.system, fields) if self.system else str(fields.get("system") or "")
-        if "messages" in fields:
-            said = [dict(message) for message in fields["messages"]]
-        elif "turns" in fields:
-            said = [{"role": r, "content": turn[r]} for turn in fields["turns"] for r in ("user", "assistant")]
+        if "messages" in fields or "turns" in fields:
+            said = _said(fields)
         else:
             said = [
                 {"role": "user", "content": _needed(self.prompt, fields, "prompt")},
                 {"role": "assistant", "content": _needed(self.completion, self._with_rest(fields), "completion")},
             ]
-        found = [{"role": "system", "content": system}, *said] if system and said[0]["role"] != "system" else said
-        check_order(found)
-        return found
+        check_order(said)
+        return [{"role": "system", "content": system}, *said] if system and said[0]["role"] != "system" else said
 
     def _with_rest(self, fields: Row) -> Row:
         asked = _NAME.findall(self.prompt)
@@ -141,6 +138,15 @@ def check_order(messages: Messages) -> None:
             expected = {"assistant", "tool"}
     if messages[-1]["role"] != "assistant":
         raise NoRow(f"ends with a turn of role {messages[-1]['role']}, where assistant belongs")
+
+
+def _said(fields: Row) -> Messages:
+    try:
+        if "messages" in fields:
+            return [dict(message) for message in fields["messages"]]
+        return [{"role": r, "content": turn[r]} for turn in fields["turns"] for r in ("user", "assistant")]
+    except (KeyError, TypeError, ValueError):
+        raise NoRow("has turns that are no list of objects with role and content, or user and assistant") from None
 
 
 def _filled(template: str, fields: Row) -> str:
