@@ -26,8 +26,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from textsynth import pipeline
 from textsynth.decide import filter_records
 from textsynth.filters.base import Filter
+from textsynth.gates import build_filters
 from textsynth.job import load_job
 from textsynth.prepare import Prepared, prepare
 from textsynth.records import Record, Verdict
@@ -91,11 +93,9 @@ class TimedEncoder:
         return getattr(self._encoder, name)
 
 
-class TimedJob(Prepared):
-    """A prepared job with filters whose time is kept."""
-
-    def filters(self, encoder_for: Callable[[str], Any]) -> list[Filter]:
-        return [Timed(one) for one in super().filters(lambda name: TimedEncoder(encoder_for(name)))]
+def timed_filters(prepared: Prepared, encoder_for: Callable[[str], Any]) -> list[Filter]:
+    """A job's filters whose time is kept."""
+    return [Timed(one) for one in build_filters(prepared, lambda name: TimedEncoder(encoder_for(name)))]
 
 
 def inputs(folder: Path, count: int) -> tuple[Path, Path]:
@@ -147,7 +147,8 @@ def main() -> None:
     signal.alarm(given.sitting)
     result = None
     try:
-        result = filter_records(TimedJob(**vars(prepared)), str(records), given.out / "run")
+        pipeline.build_filters = timed_filters
+        result = filter_records(prepared, str(records), given.out / "run")
     except KeyboardInterrupt:
         print("stopped; the same command goes on", file=sys.stderr)
     whole = before["whole"] + time.perf_counter() - began

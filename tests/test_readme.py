@@ -17,7 +17,8 @@ from textsynth.cli import app
 from textsynth.engines.scripted import ScriptedEngine
 from textsynth.filters.leakage import smallest_alpha
 from textsynth.inputs.starter import copy_recipe, recipe_names
-from textsynth.job import EngineSpec, FieldSpec, FilterSpec, Job, PlanSpec, Sampling, SeedsSpec, StepSpec, load_job
+from textsynth.job import EngineSpec, FieldSpec, Job, PlanSpec, Sampling, SeedsSpec, StepSpec, load_job
+from textsynth.job_filters import FilterSpec
 from textsynth.outputs.saved import FORMATS
 from textsynth.prepare import prepare
 from textsynth.yaml12 import load_yaml

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from textsynth.clinical.agreement import KINDS
 from textsynth.errors import Faults, InputError
 from textsynth.filters.diversity import Cap, clusters_for
 from textsynth.filters.leakage import smallest_alpha
@@ -13,11 +14,12 @@ from textsynth.inputs.dialects import root_part
 from textsynth.inputs.schemas import DEFINITIONS, schema_faults
 from textsynth.inputs.seeds import SeedSet
 from textsynth.inputs.tighten import impossible
-from textsynth.job import (
+from textsynth.job import Job
+from textsynth.job_filters import (
+    ConsistencySpec,
     DecontaminateSpec,
     DiversitySpec,
     FilterSpec,
-    Job,
     LeakageSpec,
     QuotedSpec,
     RulesSpec,
@@ -43,6 +45,9 @@ def check_names(job: Job, properties: Mapping[str, Any]) -> None:
     for number, spec in enumerate(job.filters):
         for key in ("on", "per"):
             places += [(f"filters[{number}].{key}", n) for n in getattr(spec, key, None) or []]
+        if isinstance(spec, ConsistencySpec):
+            places += [(f"filters[{number}].text", spec.text)]
+            places += [(f"filters[{number}].facts", name) for name in spec.facts]
         if isinstance(spec, QuotedSpec):
             quotes = [spec.quote] if isinstance(spec.quote, str) else spec.quote
             places += [(f"filters[{number}].quote", name) for name in quotes]
@@ -57,8 +62,32 @@ def check_names(job: Job, properties: Mapping[str, Any]) -> None:
         for name in job.attributes
         if name in properties
     ]
+    faults += _consistency_faults(job, properties)
     if faults:
         raise InputError(faults)
+
+
+def kinds_of(spec: ConsistencySpec, properties: Iterable[str]) -> dict[str, str]:
+    """The kind of each field that holds facts: those known by name, and those that the filter names."""
+    return {name: kind for name, kind in KINDS.items() if name in properties and name != spec.text} | spec.facts
+
+
+def _consistency_faults(job: Job, properties: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with consistency filters, and with the fields that they locate."""
+    specs = [(n, spec) for n, spec in enumerate(job.filters) if isinstance(spec, ConsistencySpec)]
+    for number, spec in specs:
+        place, kinds = f"{job.place}: filters[{number}]", kinds_of(spec, properties)
+        if not kinds:
+            yield f"{place} finds no facts in the record schema. Name them with facts, such as {{complaint: phrase}}."
+        for name in spec.required or ():
+            if kinds and name not in kinds:
+                yield f"{place}.required: {name} holds no facts. Facts: {', '.join(kinds)}."
+    for name in [n for n, field in job.fields.items() if field.source == "located"]:
+        if len(specs) != 1:
+            yield (
+                f"{job.place}: fields.{name} is located, and there are {len(specs)} consistency filters. Give one, "
+                "which says in which text the facts are found."
+            )
 
 
 def check_encoders(job: Job, encodes: bool = True) -> None:

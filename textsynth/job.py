@@ -10,21 +10,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError
 
 from textsynth.errors import InputError
+from textsynth.job_filters import FilterSpec, SchemaSpec, Spec
 from textsynth.wording import faults_of, shown
 from textsynth.yaml12 import load_yaml
 
 Weights = Annotated[dict[str | int | float | bool, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 RAISABLE = ("target", "max_requests", "max_tokens", "max_time")  # keys of `plan` that may be raised in a run
 Choices = Weights | Annotated[list[str | int | float | bool], Field(min_length=1)]
-
-
-class Spec(BaseModel):
-    """Base of all parts of a job: immutable, no unknown keys, no silent conversions."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class SeedsSpec(Spec):
@@ -48,9 +43,10 @@ class SeedsSpec(Spec):
 
 
 class FieldSpec(Spec):
-    source: Literal["written", "sampled", "copied", "picked"] = Field(
+    source: Literal["written", "sampled", "copied", "picked", "located"] = Field(
         "written",
-        description="the LLM writes it, it is drawn, taken from the seed row, or picked from several answers of a step",
+        description="the LLM writes it, it is drawn, taken from the seed row, picked from a step's several answers; "
+        "located: where the facts of a consistency filter stand in its text",
     )
     values: Choices | None = Field(None, description="sampled: a list of values, or value: weight; else the seeds' own")
     of: str | None = Field(None, description="picked: the working field that holds several answers")
@@ -120,76 +116,6 @@ class PlanSpec(Spec):
     max_temperature: float | None = Field(
         None, gt=0, le=5, description="how far steering may raise temperatures once little new comes (default: never)"
     )
-
-
-class SchemaSpec(Spec):
-    type: Literal["schema"]
-
-
-class RulesSpec(Spec):
-    type: Literal["rules"]
-    rules: dict[str, Any] = Field(description="a JSON Schema over all fields and working fields")
-
-
-class LeakageSpec(Spec):
-    type: Literal["leakage"]
-    alpha: float = Field(0.05, gt=0, lt=1, description="share of genuinely new records refused, such as 0.05")
-    max_span: int | None = Field(
-        None, ge=1, description="refuse a run of this many tokens or more that is shared with a seed"
-    )
-    encoder: str = Field("minilm-l6", description="the sentence-transformers model that sees paraphrases")
-
-
-class DedupSpec(Spec):
-    type: Literal["dedup"]
-    near: float | None = Field(0.8, gt=0, le=1, description="Jaccard similarity that makes a near duplicate")
-    shingle: int = Field(3, ge=1, le=10, description="tokens compared as one; 1 (sets of words) suits short records")
-    on: list[str] | None = Field(None, min_length=1, description="the fields compared (default: all)")
-
-
-class DiversitySpec(Spec):
-    type: Literal["diversity"]
-    max_similarity: float = Field(
-        0.95, gt=0, le=1, description="cosine to an accepted record, above which one is refused"
-    )
-    on: list[str] | None = Field(None, min_length=1, description="the fields compared (default: all written text)")
-    cap: float | None = Field(None, gt=0, le=1, description="most of the target that may be of one kind, such as 0.1")
-    per: list[str] | None = Field(None, min_length=1, description="fields whose values make a kind (default: clusters)")
-    encoder: str = Field("minilm-l6", description="a sentence-transformers model")
-
-
-class DecontaminateSpec(Spec):
-    type: Literal["decontaminate"]
-    files: list[str] = Field(min_length=1, description="benchmarks: jsonl, csv or parquet; all texts of a row count")
-    max_overlap: float = Field(0.7, gt=0, le=1, description="share of an item's runs of eight words that refuses")
-    max_similarity: float | None = Field(0.9, gt=0, le=1, description="cosine to an item that refuses; null: none does")
-    on: list[str] | None = Field(None, min_length=1, description="the fields compared (default: all written text)")
-    encoder: str = Field("minilm-l6", description="a sentence-transformers model")
-
-
-class QuotedSpec(Spec):
-    type: Literal["quoted"]
-    quote: str | Annotated[list[str], Field(min_length=1)] = Field(description="the field that quotes, or several")
-    source: str = Field(description="the field that it must stand in, word for word")
-
-
-class QualitySpec(Spec):
-    type: Literal["quality"]
-    on: list[str] | None = Field(None, min_length=1, description="the fields looked at (default: all written text)")
-    words: list[int] | None = Field(None, min_length=2, max_length=2, description="fewest and most words")
-    language: str | None = Field(None, pattern="^[a-z]{2,3}$", description="the language it must be in, such as en")
-    boilerplate: bool = Field(True, description="refuse what an assistant says of itself, refusals and placeholders")
-    max_repeats: float | None = Field(0.5, ge=0, le=1, description="most runs of four words that may come again")
-    arithmetic: bool = Field(False, description="refuse equations that do not hold")
-    python: Literal["compile", "run"] | None = Field(
-        None, description="refuse Python that does not compile; run: or fails in a process with limits"
-    )
-
-
-FilterSpec = Annotated[
-    SchemaSpec | RulesSpec | LeakageSpec | DedupSpec | DiversitySpec | DecontaminateSpec | QuotedSpec | QualitySpec,
-    Field(discriminator="type"),
-]
 
 
 class Job(Spec):

@@ -1,8 +1,7 @@
 """The whole flow, in order: plan rounds -> ask the engines -> parse -> filter in request order -> keep.
 
 Round r+1 is planned from the results up to round r-1, so two rounds are in flight and the plan does not depend on
-timing. With an engine that answers a request the same way each time, a run is a pure function of its job and inputs:
-killed at any byte and started again, it ends in the same files.
+timing. Where an engine answers a request the same way each time, a run killed at any byte ends in the same files.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from textsynth.evaluation import evaluate_run
 from textsynth.feed import EngineThreads
 from textsynth.filters.base import Filter, check_methods
 from textsynth.folder import begin, finish
+from textsynth.gates import build_filters
 from textsynth.inputs.steer import Gave, Steer
 from textsynth.job import Job
 from textsynth.ledger import Ledger, promote, remember, tracing
@@ -104,7 +104,7 @@ class Run:
         self._stop, self._earlier = stop or Stop(), earlier
         self.writer = Writer(prepared)
         self._encoders: dict[str, StoredEncoder] = {}
-        self.filters = prepared.filters(self._encoder)
+        self.filters = build_filters(prepared, self._encoder)
         self.steer: Steer | None = None  # of a run that plans its rounds
         self.ledger = Ledger(prepared.planner.quotas, prepared.planner.first)
         self.progress = Progress(prepared.planner.target)

@@ -6,42 +6,36 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from textsynth.checks import check_encoders, check_filters, check_names, check_rules, encoder_of, notes_on
+from textsynth.checks import (
+    check_encoders,
+    check_filters,
+    check_names,
+    check_rules,
+    encoder_of,
+    kinds_of,
+    notes_on,
+)
+from textsynth.clinical.agreement import CLOSED, names_in
+from textsynth.clinical.vocabulary import built_in_vocabulary
 from textsynth.engines.base import Engine, build_engine
 from textsynth.errors import Faults
-from textsynth.filters.base import Filter, References
-from textsynth.filters.decontaminate import DecontaminateFilter
-from textsynth.filters.dedup import DedupFilter
-from textsynth.filters.diversity import Cap, DiversityFilter
-from textsynth.filters.leakage import LeakageFilter
-from textsynth.filters.quality import QualityFilter, Wanted
-from textsynth.filters.quoted import QuotedFilter
-from textsynth.filters.rules import RulesFilter
-from textsynth.filters.schema import SchemaFilter
-from textsynth.filters.scores import SeedScores
+from textsynth.filters.base import Filter
+from textsynth.filters.consistency import ConsistencyFilter
 from textsynth.inputs.benchmarks import Item, read_benchmarks
-from textsynth.inputs.bounds import imposed_bounds
-from textsynth.inputs.dialects import fast_validator, first_error, validator
 from textsynth.inputs.infer import is_free_text
 from textsynth.inputs.plan import Cost, Planner, plan_for
 from textsynth.inputs.schemas import load_schema, property_schemas
 from textsynth.inputs.seeds import SeedSet, load_seeds
 from textsynth.inputs.steer import Aim, Steer
-from textsynth.job import (
+from textsynth.job import Job
+from textsynth.job_filters import (
+    ConsistencySpec,
     DecontaminateSpec,
-    DedupSpec,
     DiversitySpec,
-    Job,
-    LeakageSpec,
-    QualitySpec,
-    QuotedSpec,
-    RulesSpec,
-    SchemaSpec,
 )
 from textsynth.models import EMBEDDED, is_fetched
 from textsynth.records import Record, Seed, text_of
 from textsynth.similarity.encoder import Encoder
-from textsynth.similarity.linkage import units_of
 from textsynth.steps import Step, build_steps, engine_key
 
 _OPENS_MODELS = ("transformers", "vllm")  # engines that run a model in this program
@@ -61,6 +55,7 @@ class Prepared:
     custom: Sequence[Filter] = ()
     notes: Sequence[str] = field(default_factory=list)
     benchmarks: Mapping[int, Sequence[Item]] = field(default_factory=dict, repr=False)  # by place in job.filters
+    consistency: Mapping[int, ConsistencyFilter] = field(default_factory=dict, repr=False)  # likewise
 
     @property
     def sources(self) -> dict[str, str]:
@@ -74,9 +69,9 @@ class Prepared:
 
     @property
     def row(self) -> list[str]:
-        """The fields whose joint row is compared with the seeds': all but copied ones and free text."""
+        """The fields whose joint row is compared with the seeds': all but copied and located ones, and free text."""
         seeds = self.seeds.shown
-        kept = [n for n in self.properties if self.sources[n] != "copied"]
+        kept = [n for n in self.properties if self.sources[n] not in ("copied", "located")]
         return [n for n in kept if not is_free_text([s.data[n] for s in seeds if n in s.data])]
 
     @property
@@ -125,55 +120,6 @@ class Prepared:
         pool = [seed for seed in pool if text_of(seed.data, text).strip()]
         return Steer(self.job, pool, text, encoder_for(spec.encoder)) if spec and shown and pool else None
 
-    def filters(self, encoder_for: Callable[[str], Encoder]) -> list[Filter]:
-        """The job's filters, the schema always first, then the caller's own."""
-        check = fast_validator(self.schema)
-        slow = validator(self.schema)
-        bounds = {name: most for step in self.steps for name, most in imposed_bounds(step.decoding).items()}
-        built: list[Filter] = [SchemaFilter(check.is_valid, lambda value: first_error(slow, value), bounds)]
-        for number, spec in enumerate(self.job.filters):
-            if isinstance(spec, SchemaSpec):
-                continue
-            if isinstance(spec, RulesSpec):
-                rules = validator(spec.rules)
-                built.append(RulesFilter(rules.is_valid, lambda value, rules=rules: first_error(rules, value)))  # type: ignore[misc]
-            elif isinstance(spec, LeakageSpec):
-                built.append(self._leakage(spec, encoder_for))
-            elif isinstance(spec, DedupSpec):
-                compared = spec.on or self.named("written", "sampled") or list(self.properties)
-                built.append(DedupFilter(spec.near, compared, spec.on or self.named("written"), spec.shingle))
-            elif isinstance(spec, DiversitySpec):
-                built.append(self._diversity(spec, encoder_for(spec.encoder)))
-            elif isinstance(spec, QuotedSpec):
-                built.append(QuotedFilter([spec.quote] if isinstance(spec.quote, str) else spec.quote, spec.source))
-            elif isinstance(spec, QualitySpec):
-                keys = spec.model_dump(exclude={"type", "on"})
-                built.append(QualityFilter(Wanted(**keys), spec.on or self.named("written")))
-            else:
-                encoder = None if spec.max_similarity is None else encoder_for(spec.encoder)
-                items, fields = self.benchmarks[number], spec.on or self.named("written")
-                built.append(DecontaminateFilter(items, fields, spec.max_overlap, spec.max_similarity, encoder))
-        return [*built, *self.custom]
-
-    def _diversity(self, spec: DiversitySpec, encoder: Encoder) -> DiversityFilter:
-        text, cap = spec.on or self.named("written"), None
-        if spec.cap is not None:
-            seeds = [] if spec.per else [text_of(seed.data, text) for seed in self.seeds.shown]
-            cap = Cap(Cap.of(spec.cap, self.planner.target), spec.per or (), seeds, self.job.rng_seed)
-        return DiversityFilter(spec.max_similarity, text, encoder, cap)
-
-    def _leakage(self, spec: LeakageSpec, encoder_for: Callable[[str], Encoder]) -> LeakageFilter:
-        written, sources = self.named("written"), self.sources
-        row = self.row
-        # drawing whole groups from seed rows is what the user asked for: rows are scored where they are written or all
-        scored = row if not written or any(sources[n] == "written" for n in row) else []
-        references = References(self.seeds.shown, self.seeds.one_a_cluster(self.seeds.holdout), self.seeds.cluster)
-        encoder = encoder_for(spec.encoder) if written else None
-        scores = SeedScores(self.seeds.shown, self.seeds.cluster, written, scored if len(scored) > 1 else [], encoder)
-        columns = self.named("written", "sampled")
-        units = units_of(row, self.job.together)
-        return LeakageFilter(spec.alpha, spec.max_span, scores, references, written, columns, units)
-
 
 def prepare(
     job: Job,
@@ -216,8 +162,9 @@ def prepare(
     steps = faults.attempt(build_steps, job, schema, properties, seeds, list(engines))
     faults.attempt(check_filters, job, properties, seeds)
     benchmarks = faults.attempt(_benchmarks, job)
+    consistency = faults.attempt(_consistency, job, properties, seeds)
     faults.raise_any()
-    if planner is None or steps is None or benchmarks is None:
+    if planner is None or steps is None or benchmarks is None or consistency is None:
         raise AssertionError("what does not load is a fault")
     notes = notes_on(job, seeds, [(s.spec.few_shot if s.pool or not s.working else 0, len(s.pool)) for s in steps])
     ready = engine is not None or all(fetched(one) for one in _local_models(job))
@@ -225,7 +172,7 @@ def prepare(
         notes.append("a model is not fetched yet: the length of prompts is checked at the first run.")
     planner = replace(planner, shard=shard)
     built = list(engines.values()) if steps else []
-    prepared = Prepared(job, schema, properties, seeds, planner, steps, built, custom, notes, benchmarks)
+    prepared = Prepared(job, schema, properties, seeds, planner, steps, built, custom, notes, benchmarks, consistency)
     _check_prompts(prepared, ask_engine=ready and not check_only)
     return prepared
 
@@ -248,6 +195,20 @@ def _benchmarks(job: Job) -> dict[int, list[Item]]:
         number: read_benchmarks(spec.files, job.path.parent, f"{job.place}: filters[{number}].files")
         for number, spec in specs
     }
+
+
+def _consistency(job: Job, properties: Mapping[str, Mapping[str, Any]], seeds: SeedSet) -> dict[int, ConsistencyFilter]:
+    """The consistency filters, which know what the facts of the seeds are called."""
+    found = {}
+    for number, spec in enumerate(job.filters):
+        if isinstance(spec, ConsistencySpec):
+            kinds = kinds_of(spec, properties)
+            seen = (seed.data for seed in (*seeds.shown, *seeds.holdout))
+            vocabulary = built_in_vocabulary().with_names(name for data in seen for name in names_in(data, kinds))
+            closed = spec.closed if spec.closed is not None else [k for k in CLOSED if k in kinds.values()]
+            required = list(kinds) if spec.required is None else spec.required
+            found[number] = ConsistencyFilter(spec.text, kinds, required, closed, vocabulary)
+    return found
 
 
 def models_of(job: Job, writes: bool = True) -> list[str]:

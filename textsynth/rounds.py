@@ -70,6 +70,9 @@ class Writer:
         self._checks = [fast_validator(step.answer) for step in prepared.steps]
         self._explains = [validator(step.answer) for step in prepared.steps]
         self._rules = [validator(step.spec.rules) if step.spec.rules else None for step in prepared.steps]
+        specs = [(spec, prepared.consistency.get(number)) for number, spec in enumerate(prepared.job.filters)]
+        self._consistency = [one for _, one in specs if one is not None]
+        self._repairs = [one for spec, one in specs if one is not None and getattr(spec, "repair", False)]
 
     def plan(self, number: int, first: int, counts: Sequence[int], aim: Aim | None = None) -> Round:
         """The round with this number: records from `first` on, as many of each cell as `counts` says."""
@@ -111,10 +114,13 @@ class Writer:
         place = int(request.id.partition(".")[2] or 0)
         answer = draft.answers[place]
         answer.fields, answer.fault = self._read(step, completion)
-        answer.entries.append(_entry(step, request, completion, answer))
-        if answer.fault and completion.finish_reason != "length" and answer.attempt < step.spec.retry:
+        told, noted = f"That answer is not valid: {answer.fault}.", answer.fault
+        if not answer.fault:
+            told, noted = self._disagreement(draft, step, answer.fields or {})
+        answer.entries.append(_entry(step, request, completion, answer, noted))
+        if noted and completion.finish_reason != "length" and answer.attempt < step.spec.retry:
             answer.attempt += 1
-            return [self._request(draft, place, (*request.messages, *_retry_turns(completion.text, answer.fault)))]
+            return [self._request(draft, place, (*request.messages, *_retry_turns(completion.text, told)))]
         if answer.fields is None:
             reason = "truncated" if completion.finish_reason == "length" else "invalid_json"
             answer.refused = Verdict("parse", False, reason, {"error": answer.fault})
@@ -134,6 +140,15 @@ class Writer:
             return None, str(error)
         valid = self._checks[step.number].is_valid(fields)
         return fields, "" if valid else first_error(self._explains[step.number], fields)
+
+    def _disagreement(self, draft: Draft, step: Step, fields: Mapping[str, Any]) -> tuple[str, str]:
+        """How an answer's text disagrees with the record's facts, as the model is told it and as lineage keeps it."""
+        for one in self._repairs:
+            if one.text in step.written:
+                told, noted = one.disagreement({**(draft.record.fields or {}), **fields})
+                if noted:
+                    return f"The {one.text} does not agree with the facts. {told}", noted
+        return "", ""
 
     def _end_step(self, draft: Draft, step: Step) -> None:
         """Put a step's answers into the record, in their order whenever they came, and decide whether it goes on."""
@@ -158,6 +173,8 @@ class Writer:
                 scores: dict[str, float | str] = {"error": first_error(rules, together), "step": step.number}
                 draft.refused = Verdict("rules", False, "rule_failed", scores)
         draft.done = draft.step == len(self._prepared.steps) or draft.refused is not None
+        if draft.done and draft.record.fields is not None:
+            self._fill(draft, self._located(draft.record.fields))
 
     def _pick(self, draft: Draft) -> None:
         """Fill in what is picked from several answers, once a judge has given its number."""
@@ -166,8 +183,17 @@ class Writer:
             if spec.source == "picked" and {spec.of, spec.by} <= working.keys():
                 answers, best = working[spec.of or ""], working[spec.by or ""] - 1
                 picked[name] = answers[best] if not spec.other else answers[int(best == 0)]
-        if picked:
-            known = {**(draft.record.fields or {}), **picked}
+        self._fill(draft, picked)
+
+    def _located(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Where the facts stand in the text, for the fields that hold this."""
+        names = [name for name, spec in self._prepared.job.fields.items() if spec.source == "located"]
+        return {name: self._consistency[0].spans(fields) for name in names}
+
+    def _fill(self, draft: Draft, found: Mapping[str, Any]) -> None:
+        """Put fields that nobody writes into the record, in the schema's order."""
+        if found:
+            known = {**(draft.record.fields or {}), **found}
             ordered = {name: known[name] for name in self._prepared.properties if name in known}
             draft.record = replace(draft.record, fields={**ordered, **known})
 
@@ -204,7 +230,7 @@ def standing_of(round: Round, judged: Sequence[Judged], cells: int) -> Standing:
     return Standing(tuple(planned), tuple(passed), tuple(accepted), round.requests, round.tokens)
 
 
-def _entry(step: Step, request: Request, completion: Completion, answer: Answer) -> dict[str, Any]:
+def _entry(step: Step, request: Request, completion: Completion, answer: Answer, noted: str) -> dict[str, Any]:
     return {
         "step": step.number,
         "attempt": answer.attempt,
@@ -217,12 +243,12 @@ def _entry(step: Step, request: Request, completion: Completion, answer: Answer)
         "finish_reason": completion.finish_reason,
         "prompt_tokens": completion.prompt_tokens,
         "completion_tokens": completion.completion_tokens,
-        **({"error": answer.fault} if answer.fault else {}),
+        **({"error": noted} if noted else {}),
     }
 
 
-def _retry_turns(text: str, fault: str) -> tuple[Message, Message]:
+def _retry_turns(text: str, told: str) -> tuple[Message, Message]:
     return (
         {"role": "assistant", "content": text[:_SHOWN]},
-        {"role": "user", "content": f"That answer is not valid: {fault}. Answer again, with the JSON object alone."},
+        {"role": "user", "content": f"{told} Answer again, with the JSON object alone."},
     )

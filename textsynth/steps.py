@@ -79,7 +79,8 @@ def build_steps(
     """
     written = [n for n in properties if n not in job.fields or job.fields[n].source == "written"]
     picked = [n for n, spec in job.fields.items() if spec.source == "picked"]
-    known = [n for n in properties if n not in (*written, *picked)]
+    located = [n for n, spec in job.fields.items() if spec.source == "located"]
+    known = [n for n in properties if n not in (*written, *picked, *located)]
     left = list(written)
     faults, steps = Faults(), []
     faults.found += [fault for name, spec in job.fields.items() for fault in _pick_faults(job, name, spec)]

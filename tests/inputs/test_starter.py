@@ -25,7 +25,8 @@ from textsynth.inputs.schemas import load_schema, property_schemas, required, su
 from textsynth.inputs.seeds import SeedSet, load_seeds
 from textsynth.inputs.starter import copy_recipe, recipe_names, start_from_seeds
 from textsynth.inputs.tighten import tighten
-from textsynth.job import Job, LeakageSpec, load_job
+from textsynth.job import Job, load_job
+from textsynth.job_filters import LeakageSpec
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 SMALLEST_CONTEXT = 8192

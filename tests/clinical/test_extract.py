@@ -1,0 +1,168 @@
+"""What a clinical text states: a table of (text, kind, what holds for the patient now)."""
+
+from __future__ import annotations
+
+import pytest
+
+from textsynth.clinical.extract import extract
+from textsynth.clinical.vocabulary import built_in_vocabulary
+
+KNOWN = built_in_vocabulary().with_names(
+    [
+        ("problem", "Fracture of forearm"),
+        ("problem", "Neuropathy due to type 2 diabetes mellitus (disorder)"),
+        ("problem", "Acute gizmosis"),
+        ("medication", "Metformin hydrochloride"),
+        ("allergy", "Allergy to peanuts"),
+    ]
+)
+
+
+def said(text: str, kind: str, status: str = "present") -> list[object]:
+    """Names, or values where there is no name, of the mentions of a kind."""
+    found = [m for m in extract(text, KNOWN) if m.kind == kind and m.status == status]
+    return [m.value if kind in ("age", "sex", "date", "side") else m.name for m in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "years"),
+    [
+        ("A 54-year-old man.", [54.0]),
+        ("54 y/o M with cough", [54.0]),
+        ("54F presents", [54.0]),
+        ("a fifty-four year old woman", [54.0]),
+        ("aged 54", [54.0]),
+        ("Age: 54", [54.0]),
+        ("an 18 month old boy", [1.0]),
+        ("a 6-week-old girl", [0.0]),
+        ("Temp 98.6 F, BP 120/80", []),
+        ("Her mother is 81 years old.", []),
+        ("diagnosed at age 45", []),
+        ("150 mg daily", []),
+    ],
+)
+def test_ages(text: str, years: list[float]) -> None:
+    assert said(text, "age") == years
+
+
+@pytest.mark.parametrize(
+    ("text", "sexes"),
+    [
+        ("A 54-year-old woman.", {"female"}),
+        ("54M with cough", {"male"}),
+        ("He was seen today.", {"male"}),
+        ("The patient lives with her husband.", {"female"}),
+        ("Sex: F", {"female"}),
+        ("Seen with the brother. He drives.", set()),
+        ("The patient feels well.", set()),
+    ],
+)
+def test_sexes(text: str, sexes: set[str]) -> None:
+    assert set(said(text, "sex")) == sexes
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Admitted on 03/14/2019, left 17 March 2019.", [("admitted", "2019-03-14"), ("", "2019-03-17")]),
+        ("Discharged 17 March 2019.", [("discharged", "2019-03-17")]),
+        ("Date of service: 2019-03-14", [("seen", "2019-03-14")]),
+        ("Discharge date March 3rd, 2020", [("discharged", "2020-03-03")]),
+        ("On 14-Mar-2019 she fell.", [("", "2019-03-14")]),
+        ("BP 130/80 on 13/45/2019", []),
+    ],
+)  # fmt: skip
+def test_dates(text: str, found: list[tuple[str, str]]) -> None:
+    assert [(m.name, m.value) for m in extract(text, KNOWN) if m.kind == "date"] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("BP 132/78, HR 88", {"systolic blood pressure": 132, "diastolic blood pressure": 78, "heart rate": 88}),
+        ("blood pressure of 132 over 78", {"systolic blood pressure": 132, "diastolic blood pressure": 78}),
+        ("pulse was 88 beats per minute, respirations 16", {"heart rate": 88, "respiratory rate": 16}),
+        ("T 37.2 C, SpO2 97% on room air", {"temperature": 37.2, "oxygen saturation": 97}),
+        ("Creatinine elevated at 1.4 mg/dL; WBC 11.2", {"creatinine": 1.4, "white blood cell count": 11.2}),
+        ("Hemoglobin A1c 7.2%, hemoglobin 12.1", {"hemoglobin a1c": 7.2, "hemoglobin": 12.1}),
+        ("platelets 250,000", {"platelet count": 250000}),
+        ("height 5'7\"", {"height": 67}),
+        ("Baseline creatinine 1.9; now the creatinine is 1.4", {"creatinine": 1.4}),
+    ],
+)
+def test_measurements(text: str, found: dict[str, float]) -> None:
+    now = {m.name: m.value for m in extract(text, KNOWN) if m.kind in ("vital", "lab") and m.status == "present"}
+    assert now == found
+
+
+@pytest.mark.parametrize(
+    ("text", "present"),
+    [
+        ("History of HTN and high cholesterol.", ["hypertension", "hypercholesterolemia"]),
+        ("Forearm fracture.", ["fracture of forearm"]),
+        ("fracture of the left forearm", ["fracture of forearm"]),
+        ("diabetic neuropathy", ["neuropathy due to type 2 diabetes mellitus"]),
+        ("type II diabetic neuropathy", ["neuropathy due to type 2 diabetes mellitus"]),
+        ("Acute gizmosis was treated.", ["acute gizmosis"]),
+        ("No history of diabetes.", []),
+        ("She denies any asthma, gout, or stroke.", []),
+        ("He denies chest pain but has asthma.", ["asthma"]),
+        ("Pneumonia was ruled out.", []),
+        ("Asthma: none", []),
+        ("neither gout nor asthma", []),
+        ("Family History: father with gout.\n\nAssessment: asthma", ["asthma"]),
+        ("Her mother has asthma, and she has gout.", ["gout"]),
+        ("gout in his father", []),
+        ("appendicitis in 1998", []),
+        ("s/p stroke", []),
+        ("possible pneumonia versus COPD", []),
+        ("Return if you have signs of sepsis.", []),
+        ("no pain from the forearm fracture", ["fracture of forearm"]),
+        ("no change in her asthma", ["asthma"]),
+        ("mi casa", []),
+        ("acute MI", ["myocardial infarction"]),
+    ],
+)
+def test_problems_of_the_patient_now(text: str, present: list[str]) -> None:
+    assert said(text, "problem") == present
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("metformin 500 mg twice daily and Lasix 40mg", [("metformin", 500.0, "mg"), ("furosemide", 40.0, "mg")]),
+        ("Continue levothyroxine 75 mcg.", [("levothyroxine", 75.0, "mcg")]),
+        ("stopped lisinopril 10 mg", []),
+        ("no longer takes warfarin", []),
+        ("Allergies: penicillin", []),
+        ("allergic to sulfa drugs", []),
+        ("newly on zolvapril 5 mg", [("zolvapril", 5.0, "mg")]),
+        ("aspirin", [("aspirin", None, "")]),
+    ],
+)
+def test_drugs_taken_now_with_their_doses(text: str, found: list[tuple[str, float | None, str]]) -> None:
+    now = [m for m in extract(text, KNOWN) if m.kind == "medication" and m.status == "present"]
+    assert [(m.name, m.value, m.unit) for m in now] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Allergies: penicillin and peanuts.", ["penicillin", "peanuts"]),
+        ("She is allergic to shellfish.", ["shellfish"]),
+        ("Allergies: NKDA", ["none"]),
+        ("She takes penicillin.", []),
+    ],
+)
+def test_allergies(text: str, found: list[str]) -> None:
+    assert said(text, "allergy") == found
+
+
+def test_a_sided_problem_has_its_side() -> None:
+    (found,) = (m for m in extract("a right forearm fracture", KNOWN) if m.kind == "problem")
+    assert found.value == "right"
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n", "...", "🙂" * 50, "A" * 5000, "1/2/3/4", "no " * 3000])
+def test_odd_texts_say_nothing(text: str) -> None:
+    assert [m for m in extract(text, KNOWN) if m.kind != "side"] == []

@@ -1,0 +1,104 @@
+"""All that a clinical text states: ages, sexes, dates, vitals, labs, problems, drugs with doses, allergies, sides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from textsynth.clinical.context import Context
+from textsynth.clinical.mentions import Kind, Mention
+from textsynth.clinical.quantities import ages, dates, doses, measurements
+from textsynth.clinical.vocabulary import Term, Vocabulary
+
+_SEXES = re.compile(
+    r"\b(?:(?P<female>female|woman|lady|girl|(?:sex|gender):? ?f(?:emale)?\b|mrs\.|ms\.)"
+    r"|(?P<male>male|man|gentleman|boy|(?:sex|gender):? ?m(?:ale)?\b|mr\.)"
+    r"|(?P<she>she|her|hers|herself)|(?P<he>he|him|his|himself))(?![\w-]*pattern)\b",
+    re.IGNORECASE,
+)
+_LETTER = re.compile(r"(?<![\d./])\b\d{1,3}(?:[- ]?(?:y[/.]?o\.?|yrs?|year[- ]old)[- ]?)?([FM])\b")
+_OTHERS = re.compile(
+    r"\b(?:doctor|dr\.|nurse|physician|provider|mother|father|brother|sister|husband|wife|son|daughter|spouse|partner|"
+    r"friend|caregiver|parents?|uncle|aunt|grand\w+|cousin|therapist|surgeon|family)\b",
+    re.IGNORECASE,
+)
+_ALLERGY = re.compile(r"\b(?:allerg(?:y|ies|ic)|anaphyla\w+|intoleran\w+|adverse reactions?)\b", re.IGNORECASE)
+_NO_ALLERGY = re.compile(
+    r"\b(?:NKDA|NKA|no (?:known )?(?:drug |medication |food )?allerg(?:y|ies))\b|\ballergies:? none\b", re.IGNORECASE
+)
+_SIDE = re.compile(
+    r"\b(left|right|bilateral(?:ly)?|both)\b(?! (?:away|now|side of the bed|lateral decubitus))", re.IGNORECASE
+)
+_BESIDE = re.compile(r"\b(left|right|bilateral)(?:[- ]sided)?,? (?:\w+ )?$", re.IGNORECASE)
+
+
+def extract(text: str, vocabulary: Vocabulary) -> list[Mention]:
+    """Every mention in a text, in order; `present` are those that hold for the patient now.
+
+    The side of a problem stands in its `value`; the dose of a drug in its `value` and `unit`.
+    """
+    context = Context(text)
+    terms = list(vocabulary.find(text))
+    found = [_in_context(context, one) for one in (*ages(text), *dates(text), *measurements(text, terms))]
+    found += _sexes(text, context)
+    found += _named(text, context, terms)
+    for one in _SIDE.finditer(text):
+        side = one[1].lower() if one[1].lower() in ("left", "right") else "bilateral"
+        found.append(Mention("side", "", one.start(), one.end(), side, "", context.status(*one.span())))
+    return sorted(found, key=lambda one: (one.start, one.end, one.kind))
+
+
+def _in_context(context: Context, mention: Mention) -> Mention:
+    status = context.status(mention.start, mention.end)
+    if mention.kind in ("vital", "lab") and status in ("negated", "possible"):
+        return mention  # "not febrile at 36.8" measures all the same
+    if mention.kind in ("age", "date") and status in ("negated", "possible", "conditional"):
+        return mention
+    return mention if status == "present" or mention.status != "present" else replace(mention, status=status)
+
+
+def _sexes(text: str, context: Context) -> Iterator[Mention]:
+    """Words that tell a sex; a pronoun counts where no one else is in its sentence or the one before."""
+    for found in _SEXES.finditer(text):
+        kind = str(found.lastgroup)
+        value = "female" if kind in ("female", "she") else "male"
+        status = context.status(*found.span())
+        sentence = context.sentence(found.start())
+        if kind in ("she", "he"):
+            at = context.sentences.index(sentence)
+            around = text[context.sentences[max(0, at - 1)].start : found.start()]
+            if _OTHERS.search(around) or status == "family":
+                continue
+            yield Mention("sex", "pronoun", found.start(), found.end(), value)
+        else:
+            yield Mention(
+                "sex", "noun", found.start(), found.end(), value, "", "family" if status == "family" else "present"
+            )
+    for letter in _LETTER.finditer(text):
+        yield Mention("sex", "noun", letter.start(1), letter.end(1), "female" if letter[1] == "F" else "male")
+
+
+def _named(text: str, context: Context, terms: Sequence[Term]) -> Iterator[Mention]:
+    dose = doses(text, [term for term in terms if term.kind == "medication"])
+    for term in terms:
+        if term.kind in ("vital", "lab"):
+            continue
+        sentence, status = context.sentence(term.start), context.status(term.start, term.end)
+        in_allergies = sentence.section == "allergies" or bool(_ALLERGY.search(text[sentence.start : sentence.end]))
+        if term.kind == "medication" and not in_allergies:
+            found = dose.get(term.start)
+            value, unit, digits = (found.value, found.unit, found.digits) if found else (None, "", 0)
+            yield Mention(
+                "medication", term.name, term.start, found.end if found else term.end, value, unit, status, digits
+            )
+        elif term.kind in ("medication", "allergy"):
+            if in_allergies:
+                yield Mention("allergy", term.name, term.start, term.end, None, "", status)
+        else:
+            before = _BESIDE.search(text[sentence.start : term.start])
+            side = term.side or (before[1].lower() if before else None)
+            kind: Kind = "problem" if term.kind == "problem" else "symptom" if term.kind == "symptom" else "phrase"
+            yield Mention(kind, term.name, term.start, term.end, side, "", status)
+    for none in _NO_ALLERGY.finditer(text):
+        yield Mention("allergy", "none", none.start(), none.end())
