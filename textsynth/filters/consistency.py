@@ -10,6 +10,7 @@ from textsynth.clinical.vocabulary import Vocabulary
 from textsynth.filters.base import Memory
 from textsynth.records import Json, Record, Verdict
 
+_REASONS = {"facts": "contradicts_fact", "kinds": "unsupported_fact"}
 _MOST = 6  # things told to a model at once
 _SAID = {
     "problem": "problem", "medication": "drug", "allergy": "allergy", "vital": "vital sign", "lab": "lab value",
@@ -52,14 +53,12 @@ class ConsistencyFilter:
         fields = record.fields or {}
         found = self.agreement(fields)
         missing = self._missed(found)
-        for reason, places in (("contradicts_fact", found.contradicted), ("missing_fact", missing)):
+        for what, places in (("facts", found.contradicted), ("kinds", found.unsupported)):
+            if missing and what == "kinds":
+                return Verdict(self.name, False, "missing_fact", {"facts": ", ".join(missing)})
             if places:
-                pointers = dict.fromkeys(place if isinstance(place, str) else place[0] for place in places)
-                scores: dict[str, float | str] = {"facts": ", ".join(pointers)}
-                return Verdict(self.name, False, reason, scores | _place(places[0]))
-        if found.unsupported:
-            kinds = ", ".join(dict.fromkeys(kind for kind, _, _ in found.unsupported))
-            return Verdict(self.name, False, "unsupported_fact", {"kinds": kinds} | _place(found.unsupported[0]))
+                named, (_, start, end) = ", ".join(dict.fromkeys(place[0] for place in places)), places[0]
+                return Verdict(self.name, False, _REASONS[what], {what: named, "start": start, "end": end})
         return Verdict(self.name, True, None, {"facts": len({pointer for pointer, _, _ in found.spans})})
 
     def remember(self, record: Record) -> None:
@@ -104,10 +103,6 @@ class ConsistencyFilter:
 
     def _missed(self, found: Agreement) -> list[str]:
         return [pointer for pointer in found.missing if pointer.split("/")[1] in self._required]
-
-
-def _place(place: str | tuple[str, int, int]) -> dict[str, float | str]:
-    return {} if isinstance(place, str) else {"start": place[1], "end": place[2]}
 
 
 def _said(fields: Mapping[str, Json], pointer: str) -> str:
