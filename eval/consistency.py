@@ -37,10 +37,10 @@ def notes(count: int, half: str) -> Notes:
 
 
 def planted(count: int, half: str, show: int) -> dict[str, Any]:
-    """Precision and recall of each kind: a fact is found if a mention states it; a mention is right if a fact is stated.
+    """Precision and recall of each kind.
 
-    A mention of the patient now is right where it overlaps with the words that state a fact of its kind, and says the
-    same as that fact.
+    A fact is found if a mention states it; a mention of the patient now is right where words that state a fact of its
+    kind stand.
     """
     hit, wanted, right, said = (Counter[str]() for _ in range(4))
     wrong: list[str] = []
@@ -113,7 +113,7 @@ def slips(count: int, half: str, show: int) -> dict[str, Any]:
             at = int(verdict.scores.get("start", 0))
             shown.append(f"alarm {verdict.reason} {verdict.scores} | {text[max(0, at - 60) : at + 60]!r}")
         for what in CONTRADICTIONS:
-            slip = contradict(facts, text, truth, what, rng, half)
+            slip = contradict(facts, text, truth, what, rng)
             if slip is None:
                 continue
             planted_of[what] += 1

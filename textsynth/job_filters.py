@@ -71,7 +71,7 @@ class ConsistencySpec(Spec):
         str, Literal["age", "sex", "date", "side", "problem", "medication", "allergy", "vital", "lab", "phrase"]
     ] = Field({}, description="field: kind of its facts, beside fields that are known by name, such as age or problems")
     required: list[str] | None = Field(None, description="fields whose facts must all be stated (default: all of them)")
-    closed: list[Literal["date", "problem", "medication", "allergy", "vital", "lab"]] | None = Field(
+    closed: list[Literal["date", "problem", "symptom", "medication", "allergy", "vital", "lab"]] | None = Field(
         None, description="kinds of which the text may state nothing but the facts (default: those that have a field)"
     )
     repair: bool = Field(True, description="a step that may retry is shown what is wrong, and writes the text again")

@@ -15,7 +15,7 @@ from textsynth.checks import (
     kinds_of,
     notes_on,
 )
-from textsynth.clinical.agreement import CLOSED, names_in
+from textsynth.clinical.agreement import closed_by, names_in
 from textsynth.clinical.vocabulary import built_in_vocabulary
 from textsynth.engines.base import Engine, build_engine
 from textsynth.errors import Faults
@@ -205,7 +205,7 @@ def _consistency(job: Job, properties: Mapping[str, Mapping[str, Any]], seeds: S
             kinds = kinds_of(spec, properties)
             seen = (seed.data for seed in (*seeds.shown, *seeds.holdout))
             vocabulary = built_in_vocabulary().with_names(name for data in seen for name in names_in(data, kinds))
-            closed = spec.closed if spec.closed is not None else [k for k in CLOSED if k in kinds.values()]
+            closed = spec.closed if spec.closed is not None else closed_by(kinds.values())
             required = list(kinds) if spec.required is None else spec.required
             found[number] = ConsistencyFilter(spec.text, kinds, required, closed, vocabulary)
     return found

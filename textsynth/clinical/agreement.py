@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ KINDS = {  # fields that are facts by their names
     "diagnosis": "problem", "medications": "medication", "allergies": "allergy", "vitals": "vital", "labs": "lab",
     "side": "side",
 }  # fmt: skip
-CLOSED = ("problem", "medication", "allergy", "vital", "lab")  # kinds of which a text states the facts alone
+CLOSED = ("problem", "symptom", "medication", "allergy", "vital", "lab")  # kinds that are found in any text
 _NAMED = ("problem", "medication", "allergy")
 Place = tuple[str, int, int]  # a fact's JSON Pointer, or a mention's kind, and characters of the text
 
@@ -51,6 +51,11 @@ class Agreement:
     missing: Sequence[str] = ()
     contradicted: Sequence[Place] = ()
     unsupported: Sequence[Place] = field(default=())
+
+
+def closed_by(kinds: Collection[str]) -> list[str]:
+    """The kinds of which a text states the facts alone, by default: those of its facts; symptoms go with problems."""
+    return [kind for kind in CLOSED if kind in kinds or (kind == "symptom" and "problem" in kinds)]
 
 
 def names_in(data: Mapping[str, Json], kinds: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -165,14 +170,8 @@ def _supported(m: Mention, facts: Sequence[Fact]) -> bool:
     for fact in facts:
         if _states(m, fact) or (fact.kind == m.kind == "date" and m.value == fact.value):
             return True
-        if m.kind in ("problem", "medication", "allergy") and fact.kind in (
-            "problem",
-            "medication",
-            "allergy",
-            "phrase",
-        ):
-            if m.kind == fact.kind and m.name == fact.name:
-                return True
-            if mine <= set(words_of(fact.name)):
-                return True
+        if m.kind == fact.kind and m.kind in _NAMED and m.name == fact.name:
+            return True
+        if m.kind in (*_NAMED, "symptom") and fact.kind in (*_NAMED, "phrase") and mine <= set(words_of(fact.name)):
+            return True
     return False

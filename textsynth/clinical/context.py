@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from textsynth.clinical.mentions import Status
 
 _END = re.compile(
-    r"(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bvs)(?<!\bE)[.!?][\"')\]]*(?=\s+[A-Z\d\[(*-]|\s*$|\s*\n)|\n+|;\s",
+    r"(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bvs)(?<!\bE)(?<!\n\d)(?<!\n\d\d)[.!?][\"')\]]*(?=\s+[A-Z\d\[(*-]|\s*$|\s*\n)|\n+|;\s",
 )
-_HEADING = re.compile(r"\s*(?:[-*•\d.)]+\s*)?([A-Za-z][A-Za-z /&'-]{1,40}?)\s*(?::|\s-\s)")
+_HEADING = re.compile(r"\s*(?:[-*•\d.)]+\s*)?([A-Za-z][A-Za-z /&'-]{0,40}?)\s*(?::|\s-\s)")
 _SECTIONS = (
     ("family", re.compile(r"\b(?:family (?:medical )?history|fh|fhx|family hx)$", re.IGNORECASE)),
-    ("allergies", re.compile(r"\b(?:allerg(?:y|ies)|drug allergies|adverse reactions)$", re.IGNORECASE)),
+    ("allergies", re.compile(r"\b(?:allerg(?:y|ies)|all|drug allergies|adverse reactions)$", re.IGNORECASE)),
     ("surgical", re.compile(r"\b(?:past surgical history|surgical history|psh)$", re.IGNORECASE)),
     ("return", re.compile(r"\b(?:return precautions|warning signs|return instructions)$", re.IGNORECASE)),
 )
@@ -32,11 +32,10 @@ _KNOWN_HEADING = re.compile(
     r"social|allerg(?:y|ies)|precautions|signs|condition|procedures?|summary|note|admission|discharge))$",
     re.IGNORECASE,
 )
-_RELATIVE = (
+RELATIVE = (
     r"(?:family|mother|father|mom|dad|parents?|brothers?|sisters?|siblings?|grand(?:mother|father|parents?)|aunts?|"
     r"uncles?|cousins?|sons?|daughters?|husband|wife|spouse|twin|relatives?|nephew|niece)"
 )
-_KIN = re.compile(rf"\b{_RELATIVE}\b", re.IGNORECASE)
 _PATIENT = r"(?:the patient|patient|pt|she|he|they|her own|his own|who|this (?:man|woman|lady|gentleman))"
 _STOP = (
     r"\b(?:but|however|except|although|though|aside from|apart from|other than|which|because|due to|secondary to|"
@@ -49,9 +48,10 @@ _NO_TRIGGER = re.compile(  # look like a denial and are none
     re.IGNORECASE,
 )
 _BEFORE: tuple[tuple[Status, re.Pattern[str]], ...] = (
-    ("family", re.compile(rf"\b(?:family history (?:of|is|includes|significant for)|{_RELATIVE}\b)", re.IGNORECASE)),
+    ("family", re.compile(rf"\b(?:family history (?:of|is|includes|significant for)|{RELATIVE}\b)", re.IGNORECASE)),
     ("conditional", re.compile(
-        r"\b(?:if|should (?:she|he|the patient|there)|in case of|return (?:for|if|with)|risk (?:of|for)|"
+        r"\b(?:if|should (?:she|he|the patient|there)|in case of|(?:return|come back|call|seek (?:care|help|medical "
+        r"attention)|present)\b[^.;]{0,30}\b(?:for|if|with|should)|risk (?:of|for)|"
         r"screen(?:ed|ing)? for|"
         r"monitor(?:ing)? for|watch(?:ing)? for|to prevent|prevention of|prophylaxis|warned about|counseled about|"
         r"educated (?:about|on)|vaccin\w+ (?:for|against)|signs? of|symptoms? of)\b", re.IGNORECASE)),
@@ -59,15 +59,15 @@ _BEFORE: tuple[tuple[Status, re.Pattern[str]], ...] = (
         r"\b(?:no longer (?:has|on|takes?|taking|needs|requires)|no|not|"
         r"denie[sd]|deny|denying|without|negative for|never|free of|ruled out for|absence of|nor|neither|"
         r"lacks?|does(?: not|n't) have|did(?: not|n't) have|has(?: not|n't) had|isn't|wasn't|doesn't|didn't|hasn't|"
-        r"rather than|unremarkable for|declined|held|stopped|discontinued)\b",
+        r"rather than|unremarkable for|declined|held|stopped|quit|discontinued)\b",
         re.IGNORECASE)),
     ("possible", re.compile(
         r"\b(?:possible|possibly|probable|suspected|suspicion (?:of|for)|suspicious for|questionable|rule out|r/o|"
         r"concern(?:ing)? for|may have|might have|could be|consider(?:ed|ing)?|versus|vs\.?|cannot exclude|"
-        r"differential (?:diagnosis )?(?:includes|of))(?=\W)", re.IGNORECASE)),
+        r"differential (?:diagnosis )?(?:includes?|included|of))(?=\W)", re.IGNORECASE)),
     ("past", re.compile(
-        r"\b(?:status[ -]post|s/p|resolved|remote history of|prior|previous(?:ly)?|former(?:ly)?|used to (?:take|have|"
-        r"be on)|completed a course of|finished a course of|childhood history of|recovered from|"
+        r"\b(?:status[ -]post|s/p|resolved|remote(?: history of)?|prior|previous(?:ly)?|former(?:ly)?|"
+        r"used to (?:take|have|be on)|completed a course of|finished a course of|childhood history of|recovered from|"
         r"treated in (?:19|20)\d\d for|baseline|(?:down|up) from|goal|target|"
         r"last (?:year|visit|month))(?=\W)", re.IGNORECASE)),
 )  # fmt: skip
@@ -76,13 +76,27 @@ _AFTER: tuple[tuple[Status, re.Pattern[str]], ...] = (
         r"^[^.;,]{0,25}\b(?:(?:was|were|is|has been|have been|are) (?:ruled out|excluded|negative|absent|stopped|"
         r"discontinued|held|not (?:present|seen|identified|found))|unlikely|not (?:present|seen|found|identified))\b"
         r"|^\s*:?\s*(?:none|denies|negative|absent|no)\b(?!\s+(?:change|new))", re.IGNORECASE)),
+    ("possible", re.compile(r"^[^.;,]{0,15}\bconsidered\b", re.IGNORECASE)),
     ("family", re.compile(
-        rf"^[^.;]{{0,30}}(?:\bin (?:her|his|the patient's|a|their) {_RELATIVE}\b|\({_RELATIVE}\)|\bruns in the family)",
+        rf"^[^.;]{{0,30}}(?:\bin (?:her|his|the patient's|a|their) {RELATIVE}\b|\({RELATIVE}\)|\bruns in the family)",
         re.IGNORECASE)),
     ("past", re.compile(
-        r"^[^.;,]{0,35}\b(?:as a child|in childhood|years? ago|decades? ago|since resolved|has resolved|resolved|in "
-        r"remission|(?:in|from|of) (?:19|20)\d\d)\b", re.IGNORECASE)),
+        r"^[^.;,]{0,35}\b(?:as a child|in childhood|(?:years?|months?|decades?|weeks?) ago|since resolved|has resolved|"
+        r"resolved|in remission|(?:in|from|of|before|since) (?:19|20)\d\d|last (?:year|month|week|winter|spring|summer|"
+        r"fall|autumn|visit|time)|before (?:treatment|admission)|recovered)\b"
+        r"|^,? ?\(?(?:now |since |fully |completely )?(?:resolved|recovered|(?:19|20)\d\d)\b", re.IGNORECASE)),
 )  # fmt: skip
+
+
+_OF_SECTION: Mapping[str, Status] = {"family": "family", "return": "conditional", "surgical": "past"}
+_WORDS = {  # that go on with a section
+    "family": re.compile(rf"\b{RELATIVE}\b", re.IGNORECASE),
+    "allergies": re.compile(r"\ballerg", re.IGNORECASE),
+    "surgical": re.compile(r"\b(?:surgery|\w+ectomy|\w+plasty|repair|replacement)\b", re.IGNORECASE),
+    "return": re.compile(r"\b(?:return|call|come back|if)\b", re.IGNORECASE),
+}
+_HAS_A_VERB = re.compile(r"\b(?:is|was|are|were|has|had|denies|takes|shows?|showed|reports?)\b", re.IGNORECASE)
+_BULLET = re.compile(r"\s*(?:[-*•]|\d+[.)])\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +109,18 @@ class Sentence:
 
 
 class Context:
-    """A text's sentences, and what is said of each place in them."""
+    """A text's sentences, and what is said of each place in them.
 
-    def __init__(self, text: str) -> None:
+    Args:
+        names: characters of the names in it, whose own words trigger nothing: migraine without aura.
+    """
+
+    def __init__(self, text: str, names: Sequence[tuple[int, int]] = ()) -> None:
         self.text = text
-        self.sentences = list(_sentences(text))
+        for start, end in names:
+            text = text[:start] + re.sub(r"\w", "x", text[start:end]) + text[end:]
+        self._plain = text
+        self.sentences = list(_sentences(self.text))
         self._starts = [one.start for one in self.sentences]
 
     def sentence(self, place: int) -> Sentence:
@@ -109,18 +130,13 @@ class Context:
     def status(self, start: int, end: int) -> Status:
         """What is said of the words from `start` to `end`: of the strongest trigger that holds for them."""
         sentence = self.sentence(start)
-        if sentence.section == "family":
-            return "family"
-        if sentence.section == "return":
-            return "conditional"
-        before, after = self.text[sentence.start : start], self.text[end : sentence.end]
+        if sentence.section in _OF_SECTION:
+            return _OF_SECTION[sentence.section]
+        before, after = self._plain[sentence.start : start], self._plain[end : sentence.end]
         for status, trigger in _BEFORE:
             if _holds_before(status, trigger, before):
                 return status
-        for status, trigger in _AFTER:
-            if trigger.search(after):
-                return status
-        return "past" if sentence.section == "surgical" else "present"
+        return next((status for status, trigger in _AFTER if trigger.search(after)), "present")
 
 
 def _holds_before(status: Status, trigger: re.Pattern[str], before: str) -> bool:
@@ -147,18 +163,29 @@ def _left(rest: str) -> bool:
 
 
 def _sentences(text: str) -> Iterator[Sentence]:
-    section, start = "", 0
+    """Each with its section, which lasts for its line, and for what is listed or stands alone below its heading."""
+    section, start, headed, listed = "", 0, False, False
     for end in [match.end() for match in _END.finditer(text)] + [len(text)]:
         piece = text[start:end]
         if not piece.strip():
             continue
         heading = _HEADING.match(piece)
         name = heading[1].strip() if heading else ""
-        if "\n\n" in text[max(0, start - 2) : start + 1]:
-            section = ""
-        if section == "family" and re.match(rf"\s*{_PATIENT}\b", piece, re.IGNORECASE) and not _KIN.search(piece):
-            section = ""
         if _IN_CAPITALS.match(name) or _KNOWN_HEADING.match(name):
             section = next((kind for kind, pattern in _SECTIONS if pattern.search(name)), "")
+            listed = bool(_BULLET.match(piece))
+        elif section and not headed and not _goes_on(text[:start], piece, section, listed):
+            section = ""
+        headed = piece.rstrip().endswith(":")
         yield Sentence(start, end, section)
         start = end
+
+
+def _goes_on(before: str, piece: str, section: str, listed: bool) -> bool:
+    """Whether a section that has begun holds for what follows it."""
+    if _WORDS[section].search(piece):
+        return True
+    gap = before[len(before.rstrip()) :] + piece[: len(piece) - len(piece.lstrip())]
+    if "\n\n" in gap or re.match(rf"\s*(?:[-*•]\s*)?{_PATIENT}\b", piece, re.IGNORECASE):
+        return False
+    return bool(_BULLET.match(piece)) and not listed if "\n" in gap else not _HAS_A_VERB.search(piece)

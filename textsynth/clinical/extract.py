@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from textsynth.clinical.context import Context
+from textsynth.clinical.context import RELATIVE, Context
 from textsynth.clinical.mentions import Kind, Mention
 from textsynth.clinical.quantities import ages, dates, doses, measurements
 from textsynth.clinical.vocabulary import Term, Vocabulary
@@ -17,7 +17,7 @@ _SEXES = re.compile(
     r"|(?P<she>she|her|hers|herself)|(?P<he>he|him|his|himself))(?![\w-]*pattern)\b",
     re.IGNORECASE,
 )
-_LETTER = re.compile(r"(?<![\d./])\b\d{1,3}(?:[- ]?(?:y[/.]?o\.?|yrs?|year[- ]old)[- ]?)?([FM])\b")
+_LETTER = re.compile(r"(?<![\d./])\b\d{1,3}(?:/|[- ]?(?:y[/.]?o\.?|yrs?|year[- ]old)[- ]?)?([FM])\b")
 _OTHERS = re.compile(
     r"\b(?:doctor|dr\.|nurse|physician|provider|mother|father|brother|sister|husband|wife|son|daughter|spouse|partner|"
     r"friend|caregiver|parents?|uncle|aunt|grand\w+|cousin|therapist|surgeon|family)\b",
@@ -27,10 +27,17 @@ _ALLERGY = re.compile(r"\b(?:allerg(?:y|ies|ic)|anaphyla\w+|intoleran\w+|adverse
 _NO_ALLERGY = re.compile(
     r"\b(?:NKDA|NKA|no (?:known )?(?:drug |medication |food )?allerg(?:y|ies))\b|\ballergies:? none\b", re.IGNORECASE
 )
+_RELATIVES_AGE = re.compile(rf"[ ,-]{{1,2}}(?:\w+ )?{RELATIVE}\b(?! of)", re.IGNORECASE)
+_EARLIER = re.compile(
+    r"\b(?:(?:down|up) from|before (?:treatment|admission)|last \w+|goal|target|baseline|previous(?:ly)?|prior|"
+    r"in (?:19|20)\d\d)\b",
+    re.IGNORECASE,
+)
+_SIDES = {"L": "left", "R": "right"}
 _SIDE = re.compile(
     r"\b(left|right|bilateral(?:ly)?|both)\b(?! (?:away|now|side of the bed|lateral decubitus))", re.IGNORECASE
 )
-_BESIDE = re.compile(r"\b(left|right|bilateral)(?:[- ]sided)?,? (?:\w+ )?$", re.IGNORECASE)
+_BESIDE = re.compile(r"\b([Ll]eft|[Rr]ight|[Bb]ilateral|L|R)\b\)?(?:[- ]sided)?,? (?:[a-z]+ )?$")
 
 
 def extract(text: str, vocabulary: Vocabulary) -> list[Mention]:
@@ -38,8 +45,8 @@ def extract(text: str, vocabulary: Vocabulary) -> list[Mention]:
 
     The side of a problem stands in its `value`; the dose of a drug in its `value` and `unit`.
     """
-    context = Context(text)
     terms = list(vocabulary.find(text))
+    context = Context(text, [(term.start, term.end) for term in terms])
     found = [_in_context(context, one) for one in (*ages(text), *dates(text), *measurements(text, terms))]
     found += _sexes(text, context)
     found += _named(text, context, terms)
@@ -50,12 +57,15 @@ def extract(text: str, vocabulary: Vocabulary) -> list[Mention]:
 
 
 def _in_context(context: Context, mention: Mention) -> Mention:
+    """A number with its status: it is neither denied nor doubted by the words that deny or doubt what is around it."""
     status = context.status(mention.start, mention.end)
-    if mention.kind in ("vital", "lab") and status in ("negated", "possible"):
-        return mention  # "not febrile at 36.8" measures all the same
-    if mention.kind in ("age", "date") and status in ("negated", "possible", "conditional"):
-        return mention
-    return mention if status == "present" or mention.status != "present" else replace(mention, status=status)
+    if mention.kind == "age" and _RELATIVES_AGE.match(context.text[mention.end :]):
+        status = "family"
+    if mention.kind in ("vital", "lab") and _EARLIER.search(context.text[mention.start : mention.end]):
+        status = "past"
+    if status in ("negated", "possible") or (status == "conditional" and mention.kind in ("age", "date")):
+        status = "present"
+    return mention if mention.status != "present" else replace(mention, status=status)
 
 
 def _sexes(text: str, context: Context) -> Iterator[Mention]:
@@ -97,7 +107,7 @@ def _named(text: str, context: Context, terms: Sequence[Term]) -> Iterator[Menti
                 yield Mention("allergy", term.name, term.start, term.end, None, "", status)
         else:
             before = _BESIDE.search(text[sentence.start : term.start])
-            side = term.side or (before[1].lower() if before else None)
+            side = term.side or (_SIDES.get(before[1], before[1].lower()) if before else None)
             kind: Kind = "problem" if term.kind == "problem" else "symptom" if term.kind == "symptom" else "phrase"
             yield Mention(kind, term.name, term.start, term.end, side, "", status)
     for none in _NO_ALLERGY.finditer(text):

@@ -22,8 +22,8 @@ _WORDS: Mapping[str, int] = {
 _SAID = "|".join(sorted(_WORDS, key=len, reverse=True))
 _AGES = re.compile(
     rf"(?<![\d./])\b(?P<n>\d{{1,3}}|{_SAID})(?:[- ](?P<unit>year|month|week|day)s?[- ](?:old|of age)"
-    rf"|[- ]?(?P<yo>y[/.]?\s?o\.?|yrs?\.?[- ]old|yr[- ]?old|years? of age)(?![a-z])|(?P<sex>[FM])\b)"
-    rf"|\b(?P<at>at (?:the )?age (?:of )?)?(?:\baged?\b:?\s*(?:is |of )?)(?P<m>\d{{1,3}}|{_SAID})\b"
+    rf"|[- ]?(?P<yo>y[/.]?\s?o\.?|yrs?\.?[- ]old|yr[- ]?old|years? of age|y(?=,| [FMfm]))(?![a-z])|(?P<sex>[FM])\b)"
+    rf"|\b(?P<at>at (?:the )?age (?:of )?)?(?:\baged?(?:/(?:sex|gender))?\b:?\s*(?:is |of )?)(?P<m>\d{{1,3}}|{_SAID})\b"
     r"(?! ?(?:%|mg|month|week|day))",
     re.IGNORECASE,
 )
@@ -37,8 +37,14 @@ _DATES = re.compile(
     re.IGNORECASE,
 )
 _ROLES = (
-    ("admitted", re.compile(r"\b(?:admi(?:tted|ssion)|date of admission|hospitalized)\b", re.IGNORECASE)),
-    ("discharged", re.compile(r"\b(?:discharged?|went home|sent home|released)\b", re.IGNORECASE)),
+    ("admitted", re.compile(
+        r"\b(?:admi(?:t|tted|ssion)|hospitali[sz](?:ed|ation)|came (?:in)?to (?:the|our) hospital|inpatient stay|"
+        r"adm)\b",
+        re.IGNORECASE)),
+    ("discharged", re.compile(
+        r"\b(?:discharged?|(?:went|sent|returned|left for) home|released|left (?:the|our) hospital|"
+        r"d/c|dc(?:'d)?|dispo)\b",
+        re.IGNORECASE)),
     ("seen", re.compile(r"\b(?:seen|visit|date of service|encounter|evaluated|presented|came)\b", re.IGNORECASE)),
     ("born", re.compile(r"\b(?:born|dob|date of birth|birth ?date)\b", re.IGNORECASE)),
 )  # fmt: skip
@@ -62,6 +68,8 @@ _DOSE = re.compile(
     r"meq|%|puffs?|tablets?|drops?)(?![a-z])",
     re.IGNORECASE,
 )
+_BEFORE = re.compile(rf"(?P<value>{_NUMBER})\s?-?(?P<unit>mg|mcg|g|units?|ml|meq)(?: of)? $", re.IGNORECASE)
+_TO = re.compile(r"^\s*(?:to|through|thru|until|till|-|–)\s*(?:the\s)?$", re.IGNORECASE)
 _DOSE_REACH = 60  # characters from a drug to its dose
 
 
@@ -83,6 +91,7 @@ def ages(text: str) -> Iterator[Mention]:
 
 def dates(text: str) -> Iterator[Mention]:
     """Whole dates as ISO text, each with the role that the words before it in its sentence give it, or none."""
+    last = Mention("date", "", 0, 0)
     for found in _DATES.finditer(text):
         parts = {key[0]: value for key, value in found.groupdict().items() if value}
         month = parts["m"] if parts["m"].isdigit() else str(1 + [m[:3] for m in _MONTHS].index(parts["m"][:3].lower()))
@@ -95,26 +104,30 @@ def dates(text: str) -> Iterator[Mention]:
         before = re.split(r"[.;\n]\s|\d{4}\b", before)[-1]
         places = [(max((m.end() for m in pattern.finditer(before)), default=-1), role) for role, pattern in _ROLES]
         at, role = max(places)
-        yield Mention("date", role if at >= 0 else "", found.start(), found.end(), value)
+        if last.name == "admitted" and _TO.match(text[last.end : found.start()]):
+            at, role = 0, "discharged"
+        last = Mention("date", role if at >= 0 else "", found.start(), found.end(), value)
+        yield last
 
 
 def measurements(text: str, terms: Sequence[Term]) -> Iterator[Mention]:
     """Values of the vitals and labs among the terms found in a text, and pressures such as 132/78 mmHg."""
     taken = list[tuple[int, int]]()
     for found in _PRESSURE.finditer(text):
-        near = [t for t in terms if t.name == "blood pressure" and 0 <= found.start() - t.end <= 40]
+        near = [t.start for t in terms if t.name == "blood pressure" and 0 <= found.start() - t.end <= 40]
         if not (found["unit"] or near) or not 50 <= int(found["sys"]) <= 300 or not 20 <= int(found["dia"]) <= 200:
             continue
         taken.append(found.span())
-        yield Mention("vital", "systolic blood pressure", *found.span("sys"), float(found["sys"]), "mmHg")
-        yield Mention("vital", "diastolic blood pressure", *found.span("dia"), float(found["dia"]), "mmHg")
+        place = (max(near, default=found.start()), found.end())
+        yield Mention("vital", "systolic blood pressure", *place, float(found["sys"]), "mmHg")
+        yield Mention("vital", "diastolic blood pressure", *place, float(found["dia"]), "mmHg")
     named = [term for term in terms if term.kind in ("vital", "lab") and term.name != "blood pressure"]
     for number, term in enumerate(named):
         until = min([t.start for t in named[number + 1 : number + 2]] + [term.end + 60])
         rest = text[term.end : until]
         if term.name == "height" and (feet := _FEET.search(rest)) and _LINK.match(rest[: feet.start()]):
             inches = 12 * int(feet[1]) + int(feet[2] or 0)
-            yield Mention("vital", term.name, term.end + feet.start(), term.end + feet.end(), float(inches), "in")
+            yield Mention("vital", term.name, term.start, term.end + feet.end(), float(inches), "in")
             continue
         value = _VALUE.search(rest)
         if value is None or not _LINK.match(rest[: value.start()]):
@@ -125,7 +138,7 @@ def measurements(text: str, terms: Sequence[Term]) -> Iterator[Mention]:
         plain = value["value"].replace(",", "")
         digits = len(plain.partition(".")[2])
         kind: Kind = "vital" if term.kind == "vital" else "lab"
-        yield Mention(kind, term.name, start, end, float(plain), (value["unit"] or "").strip(), "present", digits)
+        yield Mention(kind, term.name, term.start, end, float(plain), (value["unit"] or "").strip(), "present", digits)
 
 
 def doses(text: str, drugs: Sequence[Term]) -> Mapping[int, Mention]:
@@ -134,10 +147,11 @@ def doses(text: str, drugs: Sequence[Term]) -> Mapping[int, Mention]:
     for number, drug in enumerate(drugs):
         ends = [t.start for t in drugs[number + 1 : number + 2]] + [drug.end + _DOSE_REACH]
         rest = re.split(r"\n|;|\.\s", text[drug.end : min(ends)])[0]
-        if dose := _DOSE.search(rest):
+        before = _BEFORE.search(text[max(0, drug.start - 24) : drug.start])
+        if dose := before or _DOSE.search(rest):
             plain = dose["value"].replace(",", "")
             digits = len(plain.partition(".")[2])
-            at = drug.end
+            at = max(0, drug.start - 24) if before else drug.end
             found[drug.start] = Mention(
                 "medication",
                 drug.name,

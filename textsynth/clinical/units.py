@@ -49,6 +49,8 @@ def same(name: str, value: float, unit: str, digits: int, fact: float, fact_unit
     given = unit_of(unit) or wanted
     if name == "temperature" and not unit:
         given = "fahr" if value > 60 else "cel"
+    if wanted == "10*3/ul" and value >= 1000:  # a count in full
+        given = "/ul"
     choices = (
         {given} if unit or name not in ("weight", "height") else {"kg", "lb"} if name == "weight" else {"cm", "in"}
     )

@@ -22,9 +22,10 @@ _SECTIONS = {
     "vitals": "vital", "labs": "lab",
 }  # fmt: skip
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
-_GAP = re.compile(r"[\s\-–/,()\[\]+#'’]{0,4}|\. (?=coli)|'s ")  # what may stand between two words of a name
+_GAP = re.compile(r"[\s\-–/,()\[\]+#'’]{0,4}")  # what may stand between two words of a name
 SIDES = ("left", "right", "bilateral")
-_BETWEEN = frozenset("the a an his her their left right bilateral both".split())  # noqa: SIM905
+_SIDES = {"l": "left", "r": "right", "both": "bilateral"} | {side: side for side in SIDES}
+_BETWEEN = frozenset(("the", "a", "an", "his", "her", "their", *_SIDES))
 _TAIL = re.compile(r"\s*[\[(][^\])]*[\])]\s*$|,? (?:unspecified|nos|without complications?|disorder)$", re.IGNORECASE)
 _SALTS = frozenset(
     (
@@ -32,13 +33,19 @@ _SALTS = frozenset(
         *("propionate", "acetate", "mesylate", "besylate", "calcium", "hydrobromide", "fumarate", "phosphate"),
     )
 )
+_DONE = {"fracture": "broken", "tear": "torn", "rupture": "ruptured", "sprain": "sprained"}
 _TURNED = re.compile(r"^(.+?) of (?:the )?([^,]+)$")
-_SUFFIX = re.compile(
-    r"[a-z]{3,}(?:pril|sartan|olol|statin|dipine|azole|cillin|mycin|floxacin|cycline|gliptin|gliflozin|glutide|prazole|"
-    r"setron|triptan|xaban|gatran|parin|zepam|oxetine|tidine|thiazide|semide|pramine|barbital|caine|profen|"
-    r"cef\w+|tadine|lukast|terol|sone|solone|vudine|navir|mab|tinib|platin|rubicin|lone)\b"
+_ENDINGS = {  # of drugs and diseases that the vocabulary does not have
+    "medication": re.compile(
+        r"[a-z]{3,}(?:pril|sartan|olol|statin|dipine|azole|cillin|mycin|floxacin|cycline|gliptin|gliflozin|glutide|"
+        r"prazole|setron|triptan|xaban|gatran|parin|zepam|oxetine|tidine|thiazide|semide|pramine|barbital|caine|profen|"
+        r"cef\w+|tadine|lukast|terol|sone|solone|vudine|navir|mab|tinib|platin|rubicin|lone)"
+    ),
+    "problem": re.compile(r"[a-z]{4,}(?:itis|oma|emia|plegia|opathy|osis|iasis|penia)"),
+}
+_OTHER_WORDS = frozenset(
+    ("alone", "stone", "clone", "prone", "cyclone", "hormone", "diagnosis", "prognosis", "arthritis", "stenosis")
 )
-_NO_DRUG = frozenset(("alone", "stone", "clone", "prone", "cyclone", "hormone"))
 _SHORT = 3  # letters of an abbreviation, which must stand in capitals: MI, but not "mi"
 Words = tuple[str, ...]
 
@@ -90,7 +97,7 @@ class Vocabulary:
         return " ".join(words_of(name))
 
     def find(self, text: str) -> Iterator[Term]:
-        """Every name in a text, in order, the longest at each word; drugs that are not known by their endings."""
+        """Every name in a text, in order, the longest at each word; unknown drugs and diseases by their endings."""
         found = list(_TOKEN.finditer(text))
         tokens = [_plain(match[0]) for match in found]
         at = 0
@@ -98,8 +105,9 @@ class Vocabulary:
             best = self._longest(text, found, tokens, at)
             if best is None:
                 word = found[at][0].lower()
-                if _SUFFIX.fullmatch(word) and word not in _NO_DRUG:
-                    yield Term("medication", word, found[at].start(), found[at].end())
+                for kind, ending in _ENDINGS.items():
+                    if ending.fullmatch(word) and word not in _OTHER_WORDS:
+                        yield Term(kind, word, found[at].start(), found[at].end())
                 at += 1
                 continue
             last, terms = best
@@ -164,7 +172,11 @@ def variants_of(kind: str, name: str) -> Iterator[Words]:
     if kind == "medication" and (bare := tuple(w for w in words if w not in _SALTS)) and bare != words:
         yield bare
     if turned := _TURNED.match(_TAIL.sub("", name)):
-        yield (*words_of(turned[2]), *words_of(turned[1]))
+        (*kind_of, what), where = words_of(turned[1]), words_of(turned[2])
+        yield (*where, *kind_of, what)
+        yield (*kind_of, *where, what)
+        if what in _DONE:
+            yield from ((*kind_of, _DONE[what], *where), (*kind_of, _DONE[what], "of", *where))
     if "type" in words and {"ii", "2", "i", "1"} & set(words):
         swap = {"ii": "2", "2": "ii", "i": "1", "1": "i"}
         yield tuple(swap.get(w, w) if words[max(0, n - 1)] == "type" else w for n, w in enumerate(words))
@@ -177,9 +189,10 @@ def _matched(text: str, found: list[re.Match[str]], tokens: list[str], at: int, 
         if number:
             here += 1
             while here < len(tokens) and tokens[here] in _BETWEEN and tokens[here] != word:
-                side = tokens[here] if tokens[here] in SIDES else side
+                side = _SIDES.get(tokens[here], side)
                 here += 1
-            if here >= len(tokens) or not _GAP.fullmatch(text[found[here - 1].end() : found[here].start()]):
+            gap = text[found[here - 1].end() : found[here].start()] if here < len(tokens) else "."
+            if not (_GAP.fullmatch(gap) or (gap == ". " and len(tokens[here - 1]) == 1)):  # E. coli
                 return -1, ""
         if tokens[here] != word:
             return -1, ""
@@ -187,7 +200,9 @@ def _matched(text: str, found: list[re.Match[str]], tokens: list[str], at: int, 
 
 
 def _in_capitals(word: str, kind: str) -> bool:
-    return word[0].isupper() if kind in ("vital", "lab") else word.isupper() or word[:-1].isupper()
+    if kind in ("vital", "lab"):  # a number follows them, so that only single letters are doubtful
+        return len(word) > 1 or word.isupper()
+    return word.isupper() or word[:-1].isupper()
 
 
 def _plain(word: str) -> str:

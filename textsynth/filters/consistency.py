@@ -13,8 +13,8 @@ from textsynth.records import Json, Record, Verdict
 _REASONS = {"facts": "contradicts_fact", "kinds": "unsupported_fact"}
 _MOST = 6  # things told to a model at once
 _SAID = {
-    "problem": "problem", "medication": "drug", "allergy": "allergy", "vital": "vital sign", "lab": "lab value",
-    "date": "date", "age": "age", "sex": "sex", "side": "side",
+    "problem": "problem", "symptom": "symptom", "medication": "drug", "allergy": "allergy", "vital": "vital sign",
+    "lab": "lab value", "date": "date", "age": "age", "sex": "sex", "side": "side",
 }  # fmt: skip
 
 
