@@ -23,7 +23,7 @@ NEGATED: dict[str, list[tuple[str, str]]] = {
         ("s:[problem:{x}] is absent.", "{X} is present."),
         ("d:Workup was negative for [problem:{x}].", "Workup was positive for {x}."),
         ("d:{He} has never been diagnosed with [problem:{x}].", "{He} has been diagnosed with {x}."),
-        ("d:Imaging excluded [problem:{x}].", "Imaging proved {x}."),
+        ("d:Further tests excluded [problem:{x}].", "Further tests proved {x}."),
         ("s:{He} is without [problem:{x}], [problem:{y}] or chills.", ""),
         ("s:ROS: -[problem:{x}], -[problem:{y}].", ""),
         ("d:No signs of [problem:{x}].", "Definite signs of {x}."),
@@ -54,9 +54,9 @@ DISTRACTORS: dict[str, dict[str, list[str]]] = {
         ],
         "possible": [
             "[problem:{x}] was considered but thought unlikely.",
-            "Rule out [problem:{x}]; imaging has been ordered.",
+            "Rule out [problem:{x}]; tests have been ordered.",
             "The initial differential included [problem:{x}].",
-            "Possible [problem:{x}] on the first film, not confirmed.",
+            "Possible [problem:{x}] at the first assessment, not confirmed.",
             "There was initial concern for [problem:{x}]; the workup was unrevealing.",
             "R/o [problem:{x}].",
         ],
@@ -113,7 +113,7 @@ DISTRACTORS: dict[str, dict[str, list[str]]] = {
             "{His} {sib} suffers from [problem:{f}].",
         ],
         "possible": [
-            "Could represent [problem:{x}]; further imaging is pending.",
+            "Could represent [problem:{x}]; further testing is pending.",
             "?[problem:{x}], not proven.",
             "[problem:{x}] is on the differential.",
             "The ED had worried about [problem:{x}], which was excluded.",
@@ -160,17 +160,20 @@ DISEASES = {
     "lupus": "msk", "hepatitis C": "liver", "peptic ulcer disease": "gi", "nephrolithiasis": "uro renal",
     "glaucoma": "eye", "osteomyelitis": "msk skin", "endocarditis": "heart", "meningitis": "brain",
     "pancreatitis": "gi", "cellulitis": "skin", "sepsis": "infection lung uro", "asthma": "lung",
+    "Lyme disease": "", "celiac disease": "", "shingles": "",
     "stroke": "brain heart", "epilepsy": "brain", "myasthenia gravis": "brain", "sarcoidosis": "lung",
 }  # fmt: skip
 SYMPTOMS = {
     "chest pain": "heart lung", "fever": "infection lung ent uro gi", "shortness of breath": "lung heart",
     "syncope": "heart brain", "hematuria": "uro renal", "vomiting": "gi brain", "palpitations": "heart thyroid",
     "dysuria": "uro", "hemoptysis": "lung", "dizziness": "brain heart heme", "blurred vision": "dm brain",
+    "hoarseness": "", "constipation": "", "jaundice": "", "tinnitus": "", "night sweats": "",
     "leg swelling": "heart msk clot", "abdominal pain": "gi uro", "rash": "skin",
 }  # fmt: skip
 PASTS = {
     "appendicitis": "gi", "pneumonia": "lung", "cellulitis": "skin", "mononucleosis": "infection", "shingles": "skin",
     "hepatitis A": "liver", "tonsillitis": "ent", "pancreatitis": "gi", "diverticulitis": "gi", "pyelonephritis": "uro",
+    "chickenpox": "",
 }  # fmt: skip
 FAMILIAL = {
     "colon cancer": "onc", "breast cancer": "onc", "dementia": "brain", "lung cancer": "onc",
@@ -178,9 +181,9 @@ FAMILIAL = {
 }  # fmt: skip
 RISKS = {
     "stroke": "brain heart", "pneumonia": "lung", "hip fracture": "msk", "pulmonary embolism": "clot lung",
-    "kidney failure": "renal", "delirium": "brain",
+    "kidney failure": "renal", "delirium": "brain", "malnutrition": "", "skin breakdown": "",
 }  # fmt: skip
-CLOTS = {"deep vein thrombosis": "", "pulmonary embolism": "", "DVT": ""}
+CLOTS = {"deep vein thrombosis": "", "pulmonary embolism": "", "VTE": "", "stress ulcer": ""}
 # Drugs that no fact names: those a note says were stopped, and those a contradiction puts in a drug's place.
 STOPPED = (
     *("lisinopril", "losartan", "gabapentin", "pantoprazole", "citalopram", "tramadol", "glipizide", "hydroxyzine"),

@@ -52,7 +52,10 @@ def synthea() -> list[Facts]:
 
 
 def patients(count: int, rng_seed: int) -> list[Facts]:
-    """`count` adults with at least one problem; a Synthea patient may come back at another visit."""
+    """`count` adults with at least one problem; a Synthea patient may come back at another visit.
+
+    Those with a sided problem, and those with a drug, are drawn more often than Synthea has them.
+    """
     rng, found = random.Random(rng_seed), []
     while len(found) < count:
         if facts := patient(rng.choice(synthea()), rng):
@@ -69,7 +72,8 @@ def patient(row: Facts, rng: random.Random) -> Facts | None:
     day, born = date.fromisoformat(start[:10]), date.fromisoformat(row["birth_date"])
     age = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
     problems, drugs = problems_on(day, row, rng), medications_on(day, row, rng)
-    if not problems or not 18 <= age < 100 or (not drugs and rng.random() < 0.6):
+    one_sided = any(re.search(r"\b(left|right)\b", p["name"]) for p in problems)
+    if not problems or not 18 <= age < 100 or rng.random() < (0 if one_sided else 0.5 if drugs else 0.8):
         return None
     return {
         "age": age,
@@ -168,7 +172,8 @@ def labs(seen: Facts, rng: random.Random) -> list[Facts]:
     found = []
     for source, name, unit, code, decimals, mean, spread in rng.sample(LABS, rng.randint(0, 4)):
         value = seen.get(source, {}).get("value")
-        value = float(value) if isinstance(value, int | float) else rng.gauss(mean, spread)
+        believable = isinstance(value, int | float) and abs(value - mean) < 10 * spread and value > mean / 2
+        value = float(value) if believable else rng.gauss(mean, spread)
         rounded = round(value, decimals) if decimals else round(value)
         found.append({"name": name, "value": rounded, "unit": unit, "code": code})
     return found

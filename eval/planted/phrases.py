@@ -80,7 +80,7 @@ CARRIERS: Table = {
             "Problem list: |{bare}|; |; |.",
             "The patient is being treated for |{x}|, | as well as |.",
             "Dx: |{bare}|, |, |.",
-            "Current medical issues are |{x}|, | and |.",
+            "Current medical issues consist of |{x}|, | and |.",
         ],
         "medications": [
             "Medications: |{n} {d} daily|, |, |.",
@@ -123,7 +123,7 @@ CARRIERS: Table = {
             "^Background: |{bare}|; |; |.",
             "Assessment: |{bare}|, |, |.",
             "The patient suffers from |{x}|, | and |.",
-            "Diagnoses are |{x}|, | and |.",
+            "Diagnosed with |{x}|, | and |.",
             "{He} is known to have |{x}|, | along with |.",
             "Ongoing conditions: |{bare}|, |, |.",
             "We are following {his} |{bare}|, | and |.",

@@ -7,7 +7,7 @@ import re
 from datetime import date
 from typing import Any, NamedTuple
 
-from planted import distractors
+from planted.distractors import CLOTS, DENIED, DISEASES, DISTRACTORS, FAMILIAL, NEGATED, PASTS, RISKS, STOPPED, SYMPTOMS
 from planted.layouts import LAYOUTS
 from planted.names import CHRONIC, DRUGS, PROBLEMS
 from planted.patients import Facts
@@ -20,7 +20,6 @@ TITLES = {"male": "Mr.", "female": "Ms."}
 WORDS = {"he": ("he", "she"), "He": ("He", "She"), "his": ("his", "her"), "His": ("His", "Her"), "M": ("M", "F")}
 KIN = {"spouse": ("wife", "husband"), "sib": ("sister", "brother"), "parent": ("mother", "father")}
 ALLERGENS = {"dander": "animal dander/pet dander", "nut": "nuts/tree nuts", "penicillin": "penicillin/PCN"}
-MICROGRAMS = 0.5
 
 
 class Planted(NamedTuple):
@@ -39,10 +38,11 @@ class Writer:
         self.facts, self.truth, self.half, self.seed, self.edit = facts, truth, half, seed, edit or {}
         self.labels: list[tuple[str, ...]] = []
         rng = self.rng("kinds")
-        self.kinds = rng.sample(["negated", *distractors.DISTRACTORS[half]], rng.randint(2, 5))
+        self.kinds = rng.sample(["negated", *DISTRACTORS[half]], rng.randint(2, 5))
         self.systems = {s for p in truth["problems"] for s in PROBLEMS[unsided(p["name"])][0].split()}
         self.systems |= {s for d in truth["medications"] for s in DRUGS[d["name"]][1].split()}
         self.numbers = other_numbers(truth, facts["sex"] == "female", "dm" in self.systems, self.rng("numbers"))
+        self.names = self.other_names()
 
     def rng(self, key: str) -> random.Random:
         return random.Random(f"{self.seed}/{key}")
@@ -61,10 +61,12 @@ class Writer:
         for line in layout.split("\n"):
             slots = re.findall(r"\{(\w+)\}", line)
             filled = {slot: self.slot(slot) for slot in slots}
+            if slots and line == f"{{{slots[0]}}}":
+                filled[slots[0]] = filled[slots[0]].lstrip("\n")
             if slots and not any(filled[slot] for slot in slots if slot != "He"):
                 continue
             lines.append(re.sub(r" {2,}(?=\S)", " ", self.fill(line, filled)) if slots else line)
-        text = re.sub(r"\n{3,}", "\n\n", re.sub(r" +\n", "\n", "\n".join(lines))).strip()
+        text = re.sub(r"\n{3,}", "\n\n", re.sub(r" *\n *", "\n", "\n".join(lines))).strip()
         return self.read_marks(text)
 
     def read_marks(self, marked: str) -> tuple[str, Planted]:
@@ -188,7 +190,7 @@ class Writer:
         if "deny" not in self.edit:
             return ""
         name = self.called(self.edit["deny"], "list", "bare")
-        return self.fill(self.pick("denial", distractors.DENIED[self.half]), {"x": name, "X": cap(name)})
+        return self.fill(self.pick("denial", DENIED[self.half]), {"x": name, "X": cap(name)})
 
     def medications(self, item: str) -> list[str]:
         found = []
@@ -204,9 +206,7 @@ class Writer:
         if "dose" not in drug:
             return ""
         milligrams = float(drug["dose"].split()[0])
-        micro = float(self.truth["medications"][i]["dose"].split()[0]) < MICROGRAMS and self.pick(
-            "micro", (True, False)
-        )
+        micro = float(self.truth["medications"][i]["dose"].split()[0]) < 0.5 and self.pick("micro", (True, False))
         shape = self.pick("mg", ("{} mg", "{}mg", "{} mg", "{} milligrams" if self.half == "test" else "{} MG"))
         return f"{milligrams * 1000:g} mcg" if micro else shape.format(f"{milligrams:g}")
 
@@ -246,40 +246,45 @@ class Writer:
         if kind == "negated":
             denied, present = self.negation()
             return self.planted(present if "affirm" in self.edit else denied, kind)
-        return self.planted(self.pick(kind, distractors.DISTRACTORS[self.half][kind]), kind)
+        return self.planted(self.pick(kind, DISTRACTORS[self.half][kind]), kind)
 
     def negation(self) -> tuple[str, str]:
         """A denial, and the same said to be there ("" for a denial of two)."""
-        denied, present = self.pick("negated", distractors.NEGATED[self.half])
+        denied, present = self.pick("negated", NEGATED[self.half])
         return denied[2:], present
 
     def planted(self, template: str, why: str) -> str:
         """The template with names and numbers that no fact is close to, its distractors marked."""
-        values = self.names(why) | self.numbers
+        values = self.names.get(why, {}) | self.numbers
 
         def marked(match: re.Match[str]) -> str:
             kind, name, text = match[1], match[2], self.fill(match[3], values)
             return self.mark(text, kind, name or text, why)
 
+        values["X"] = cap(values.get("x", ""))
         text = re.sub(r"\[(\w+)(?:/([^:\]]+))?:([^\]]*)\]", marked, template)
         return cap(self.fill(text, values))
 
-    def names(self, why: str) -> dict[str, str]:
-        symptom = why == "negated" and self.pick("negated", distractors.NEGATED[self.half])[0].startswith("s:")
-        chosen: dict[str, str] = {}
-        tables = {
-            "xy": distractors.SYMPTOMS if symptom else distractors.DISEASES,
-            "st": distractors.SYMPTOMS,
-            "p": distractors.PASTS,
-            "f": distractors.FAMILIAL,
-            "r": distractors.RISKS,
-            "c": distractors.CLOTS,
-        }
-        for slots, table in tables.items():
-            free = [name for name, systems in table.items() if not self.systems & set(systems.split())]
+    def other_names(self) -> dict[str, dict[str, str]]:
+        """Names for each kind of distractor, none used twice and none that a fact is close to."""
+        symptom = self.pick("negated", NEGATED[self.half])[0].startswith("s:")
+        tables = (
+            ("negated", "xy", SYMPTOMS if symptom else DISEASES),
+            ("possible", "xy", DISEASES),
+            ("plan", "st", SYMPTOMS),
+            ("plan", "r", RISKS),
+            ("plan", "c", CLOTS),
+            ("past", "p", PASTS),
+            ("family", "f", FAMILIAL),
+        )
+        found: dict[str, dict[str, str]] = {"stopped": {"drug": self.pick("stopped drug", STOPPED)}}
+        used: set[str] = set()
+        for why, slots, table in tables:
+            free = [n for n, systems in table.items() if n not in used and not self.systems & set(systems.split())]
             names = self.rng(f"{why} {slots}").sample(free, len(slots))
-            chosen |= dict(zip(slots, names, strict=True))
-        return chosen | {"X": chosen["x"], "drug": self.pick("stopped drug", distractors.STOPPED)}
+            used.update(names)
+            found.setdefault(why, {}).update(zip(slots, names, strict=True))
+        return found
 
 
 def unsided(name: str) -> str:
