@@ -65,7 +65,7 @@ DISTRACTORS: dict[str, dict[str, list[str]]] = {
             "{He} should call if [problem:{s}] develops.",
             "{He} is at risk for [problem:{r}].",
             "Return if fever over [vital/temperature:101 F].",
-            "{He} was counseled on the warning signs of [problem:{r}].",
+            "{He} was counseled on the risk of [problem:{r}].",
             "Come back at once should [problem:{s}] occur.",
             "Screening for [problem:lung cancer] is due next year.",
         ],
@@ -138,7 +138,7 @@ DISTRACTORS: dict[str, dict[str, list[str]]] = {
             "Discussed by phone with {his} [sex:{kin}], [age:{kinage}] years old.",
         ],
         "stopped": [
-            "[medication:{drug}] discontinued in [date:{year}] due to cough.",
+            "[medication:{drug}] discontinued in [date:{year}] for lack of effect.",
             "{He} failed [medication:{drug}] in the past.",
             "{He} had been on [medication:{drug}] until [date:{year}].",
             "[medication:{drug}] was d/c'd on admission.",
@@ -186,7 +186,7 @@ RISKS = {
 CLOTS = {"deep vein thrombosis": "", "pulmonary embolism": "", "VTE": "", "stress ulcer": ""}
 # Drugs that no fact names: those a note says were stopped, and those a contradiction puts in a drug's place.
 STOPPED = (
-    *("lisinopril", "losartan", "gabapentin", "pantoprazole", "citalopram", "tramadol", "glipizide", "hydroxyzine"),
+    *("lisinopril", "losartan", "gabapentin", "pantoprazole", "citalopram", "tramadol", "meloxicam", "hydroxyzine"),
     *("Prozac", "Lyrica", "Crestor", "celecoxib"),
 )
 OTHERS = ("atenolol", "ramipril", "bumetanide", "pravastatin", "trazodone", "montelukast", "omeprazole", "famotidine")

@@ -149,10 +149,12 @@ DATES
 1. Identification: {intro}
 2. Hospital stay: {stay}
 3. Problems: {problems_list}
-4. Drugs: {medications_list} {stopped}
+4. Drugs: {medications_list}
+{stopped}
 5. Allergies: {allergies_list}
 6. Vitals: {vitals_list}
-7. Laboratory: {labs_list} {earlier}
+7. Laboratory: {labs_list}
+{earlier}
 8. Other: {history} {family} {relative}
 9. Plan: {possible} {plan}
 """,

@@ -155,6 +155,8 @@ class Writer:
             if gap == "\n":
                 body = "\n" + body
             return body + (gap + denied if denied else "")
+        if len(items) == 2 and "and" in last:
+            last = last.removeprefix(",")
         body = between.join(items[:-1]) + last + items[-1] if len(items) > 1 else items[0]
         return self.fill(cap(before), {}) + body + after + (" " + denied if denied else "")
 
