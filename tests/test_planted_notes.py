@@ -51,7 +51,7 @@ def test_a_contradiction_changes_the_note_and_leaves_the_rest(notes: ModuleType,
         for what in notes.CONTRADICTIONS:
             changed = notes.contradict(facts, text, planted, what, rng)
             made |= {what} if changed else set()
-            assert changed != text
+            assert changed != text and "[" not in (changed or "")
             if changed and what == "vital":
                 kept = [text[s:e] for p, s, e in planted.facts if not p.startswith("/vitals")]
                 assert all(part in changed for part in kept)

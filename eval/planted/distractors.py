@@ -31,7 +31,7 @@ NEGATED: dict[str, list[tuple[str, str]]] = {
 }
 DENIED = {
     "dev": ["There is no {x}.", "{He} does not have {x}.", "No evidence of {x}.", "{He} is free of {x}."],
-    "test": ["{He} has no {x}.", "Negative for {x}.", "No {x} was found.", "[problem:{x}] was ruled out."],
+    "test": ["{He} has no {x}.", "Negative for {x}.", "No {x} was found.", "{X} was ruled out."],
 }
 DISTRACTORS: dict[str, dict[str, list[str]]] = {
     "dev": {
