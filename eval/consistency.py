@@ -147,17 +147,15 @@ def aci() -> dict[str, Any]:
         counts = Counter[str]()
         for row in rows:
             mentions = [m for m in extract(row[where], vocabulary) if m.status == "present"]
-            ages = {int(m.value) for m in mentions if m.kind == "age" and isinstance(m.value, float)}
-            nouns = {m.value for m in mentions if m.kind == "sex"}
-            truth = int(row["patient_age"]) if str(row["patient_age"]).isdigit() else None
-            counts["ages_said"] += len(ages)
-            counts["ages_right"] += sum(age == truth for age in ages)
-            counts["rows_with_an_age"] += bool(ages)
-            counts["rows_with_the_age"] += truth in ages
-            counts["sexes_said"] += len(nouns)
-            counts["sexes_right"] += sum(sex == row["patient_gender"] for sex in nouns)
-            counts["rows_with_a_sex"] += bool(nouns)
-            counts["rows_with_the_sex"] += row["patient_gender"] in nouns
+            for kind, column in (("age", "patient_age"), ("sex", "patient_gender")):
+                said = {m.value for m in mentions if m.kind == kind}
+                value = str(row[column]).strip()
+                truth = value if kind == "sex" else float(int(float(value))) if value else None
+                if truth:
+                    counts[f"{kind}_rows_that_say_one"] += bool(said)
+                    counts[f"{kind}_rows_that_say_the_right_one"] += truth in said
+                    counts[f"{kind}s_said"] += len(said)
+                    counts[f"{kind}s_right"] += truth in said
         told[where] = {"rows": len(rows), **counts}
     return told
 

@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from textsynth.clinical.context import RELATIVE, Context
+from textsynth.clinical.context import Context
 from textsynth.clinical.mentions import Kind, Mention
 from textsynth.clinical.quantities import ages, dates, doses, measurements
+from textsynth.clinical.triggers import RELATIVE
 from textsynth.clinical.vocabulary import Term, Vocabulary
 
 _SEXES = re.compile(
-    r"\b(?:(?P<female>female|woman|lady|girl|(?:sex|gender):? ?f(?:emale)?\b|mrs\.|ms\.)"
-    r"|(?P<male>male|man|gentleman|boy|(?:sex|gender):? ?m(?:ale)?\b|mr\.)"
+    r"\b(?:(?P<female>female|woman|lady|girl|(?:sex|gender):? ?f(?:emale)?|mrs(?=\.? )|ms(?=\. ))"
+    r"|(?P<male>male|man|gentleman|boy|(?:sex|gender):? ?m(?:ale)?|mr(?=\.? ))"
     r"|(?P<she>she|her|hers|herself)|(?P<he>he|him|his|himself))(?![\w-]*pattern)\b",
     re.IGNORECASE,
 )
@@ -33,11 +34,11 @@ _EARLIER = re.compile(
     r"in (?:19|20)\d\d)\b",
     re.IGNORECASE,
 )
-_SIDES = {"L": "left", "R": "right"}
+_SIDES = {"l": "left", "r": "right", "lt": "left", "rt": "right"}
 _SIDE = re.compile(
     r"\b(left|right|bilateral(?:ly)?|both)\b(?! (?:away|now|side of the bed|lateral decubitus))", re.IGNORECASE
 )
-_BESIDE = re.compile(r"\b([Ll]eft|[Rr]ight|[Bb]ilateral|L|R)\b\)?(?:[- ]sided)?,? (?:[a-z]+ )?$")
+_BESIDE = re.compile(r"\b([Ll]eft|[Rr]ight|[Bb]ilateral|L|R|Lt|Rt|lt|rt)\b\)?(?:[- ]sided)?,? (?:[a-z]+ )?$")
 
 
 def extract(text: str, vocabulary: Vocabulary) -> list[Mention]:
@@ -107,7 +108,7 @@ def _named(text: str, context: Context, terms: Sequence[Term]) -> Iterator[Menti
                 yield Mention("allergy", term.name, term.start, term.end, None, "", status)
         else:
             before = _BESIDE.search(text[sentence.start : term.start])
-            side = term.side or (_SIDES.get(before[1], before[1].lower()) if before else None)
+            side = term.side or (_SIDES.get(before[1].lower(), before[1].lower()) if before else None)
             kind: Kind = "problem" if term.kind == "problem" else "symptom" if term.kind == "symptom" else "phrase"
             yield Mention(kind, term.name, term.start, term.end, side, "", status)
     for none in _NO_ALLERGY.finditer(text):

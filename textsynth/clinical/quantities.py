@@ -22,11 +22,12 @@ _WORDS: Mapping[str, int] = {
 _SAID = "|".join(sorted(_WORDS, key=len, reverse=True))
 _AGES = re.compile(
     rf"(?<![\d./])\b(?P<n>\d{{1,3}}|{_SAID})(?:[- ](?P<unit>year|month|week|day)s?[- ](?:old|of age)"
-    rf"|[- ]?(?P<yo>y[/.]?\s?o\.?|yrs?\.?[- ]old|yr[- ]?old|years? of age|y(?=,| [FMfm]))(?![a-z])|(?P<sex>[FM])\b)"
+    rf"|[- ]?(?P<yo>y[/.]?\s?o\.?|yrs?\.?[- ]old|yr[- ]?old|years? of age|y(?=,| [FMfm]))(?![a-z])|/?(?P<sex>[FM])\b)"
     rf"|\b(?P<at>at (?:the )?age (?:of )?)?(?:\baged?(?:/(?:sex|gender))?\b:?\s*(?:is |of )?)(?P<m>\d{{1,3}}|{_SAID})\b"
     r"(?! ?(?:%|mg|month|week|day))",
     re.IGNORECASE,
 )
+_ONSET = re.compile(r"\b(?:diagnosed|died|began|onset|started|since|until|passed away)\b[^.;,]{0,20}$", re.IGNORECASE)
 _MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
 _MONTH = "|".join([*_MONTHS, *(name[:3] for name in _MONTHS), "sept"])
 _DATES = re.compile(
@@ -68,7 +69,9 @@ _DOSE = re.compile(
     r"meq|%|puffs?|tablets?|drops?)(?![a-z])",
     re.IGNORECASE,
 )
-_BEFORE = re.compile(rf"(?P<value>{_NUMBER})\s?-?(?P<unit>mg|mcg|g|units?|ml|meq)(?: of)? $", re.IGNORECASE)
+_BEFORE = re.compile(
+    rf"(?P<value>{_NUMBER})\s?-?(?P<unit>mg|mcg|g|units?|ml|meq|(?:milli|micro)?grams?)(?: of)? $", re.IGNORECASE
+)
 _TO = re.compile(r"^\s*(?:to|through|thru|until|till|-|–)\s*(?:the\s)?$", re.IGNORECASE)
 _DOSE_REACH = 60  # characters from a drug to its dose
 
@@ -80,12 +83,11 @@ def ages(text: str) -> Iterator[Mention]:
         number = int(said) if said.isdigit() else _WORDS[said]
         if number > 120 or (found["sex"] and not said.isdigit()) or (found["sex"] and found["sex"].islower()):
             continue
+        before = text[max(0, found.start() - 40) : found.start()]
         years = {"month": number // 12, "week": number // 52, "day": number // 365}.get(
             (found["unit"] or "").lower(), number
         )
-        past = bool(found["at"]) or bool(
-            re.search(r"(?:since|until|at) (?:the )?$", text[: found.start()], re.IGNORECASE)
-        )
+        past = bool(found["at"] or _ONSET.search(before))
         yield Mention("age", "", found.start(), found.end(), float(years), "year", "past" if past else "present")
 
 
@@ -130,7 +132,7 @@ def measurements(text: str, terms: Sequence[Term]) -> Iterator[Mention]:
             yield Mention("vital", term.name, term.start, term.end + feet.end(), float(inches), "in")
             continue
         value = _VALUE.search(rest)
-        if value is None or not _LINK.match(rest[: value.start()]):
+        if value is None or rest.startswith("/") or not _LINK.match(rest[: value.start()]):
             continue
         start, end = term.end + value.start(), term.end + value.end()
         if any(start < last and first < end for first, last in taken):

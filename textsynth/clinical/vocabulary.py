@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +24,7 @@ _SECTIONS = {
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
 _GAP = re.compile(r"[\s\-–/,()\[\]+#'’]{0,4}")  # what may stand between two words of a name
 SIDES = ("left", "right", "bilateral")
-_SIDES = {"l": "left", "r": "right", "both": "bilateral"} | {side: side for side in SIDES}
+_SIDES = {"l": "left", "lt": "left", "r": "right", "rt": "right", "both": "bilateral"} | {side: side for side in SIDES}
 _BETWEEN = frozenset(("the", "a", "an", "his", "her", "their", *_SIDES))
 _TAIL = re.compile(r"\s*[\[(][^\])]*[\])]\s*$|,? (?:unspecified|nos|without complications?|disorder)$", re.IGNORECASE)
 _SALTS = frozenset(
@@ -33,6 +33,7 @@ _SALTS = frozenset(
         *("propionate", "acetate", "mesylate", "besylate", "calcium", "hydrobromide", "fumarate", "phosphate"),
     )
 )
+_ADJECTIVES = frozenset(("acute", "chronic", "recurrent", "primary", "severe", "intractable", "idiopathic"))
 _DONE = {"fracture": "broken", "tear": "torn", "rupture": "ruptured", "sprain": "sprained"}
 _TURNED = re.compile(r"^(.+?) of (?:the )?([^,]+)$")
 _ENDINGS = {  # of drugs and diseases that the vocabulary does not have
@@ -46,6 +47,7 @@ _ENDINGS = {  # of drugs and diseases that the vocabulary does not have
 _OTHER_WORDS = frozenset(
     ("alone", "stone", "clone", "prone", "cyclone", "hormone", "diagnosis", "prognosis", "arthritis", "stenosis")
 )
+_PLURAL = re.compile(r"^([A-Z]{2,})s$")  # of an abbreviation
 _SHORT = 3  # letters of an abbreviation, which must stand in capitals: MI, but not "mi"
 Words = tuple[str, ...]
 
@@ -65,6 +67,7 @@ class Vocabulary:
     """Names by kind: those of vocabulary.yaml, and any that are added."""
 
     def __init__(self) -> None:
+        self._added: frozenset[tuple[str, str]] = frozenset()
         self._canonical: dict[tuple[str, Words], str] = {}
         self._by_first: dict[str, list[tuple[Words, str, str, bool]]] = {}
         self._synonyms: list[tuple[Words, list[Words]]] = []  # of problems: a name, and its others
@@ -79,11 +82,11 @@ class Vocabulary:
 
     def with_names(self, names: Iterable[tuple[str, str]]) -> Vocabulary:
         """This vocabulary with further names, each after its kind: problem, medication, allergy, vital, lab, phrase."""
-        new = sorted({(kind, name) for kind, name in names if (kind, words_of(name)) not in self._canonical})
+        new = sorted(set(names) - self._added)
         if not new:
             return self
         more = copy(self)
-        more._canonical = dict(self._canonical)
+        more._added, more._canonical = self._added | set(new), dict(self._canonical)
         more._by_first = {first: list(found) for first, found in self._by_first.items()}
         for kind, name in new:
             more._add(kind, name)
@@ -99,7 +102,7 @@ class Vocabulary:
     def find(self, text: str) -> Iterator[Term]:
         """Every name in a text, in order, the longest at each word; unknown drugs and diseases by their endings."""
         found = list(_TOKEN.finditer(text))
-        tokens = [_plain(match[0]) for match in found]
+        tokens = [_plain(_PLURAL.sub(r"\1", match[0])) for match in found]
         at = 0
         while at < len(found):
             best = self._longest(text, found, tokens, at)
@@ -171,6 +174,8 @@ def variants_of(kind: str, name: str) -> Iterator[Words]:
     yield words
     if kind == "medication" and (bare := tuple(w for w in words if w not in _SALTS)) and bare != words:
         yield bare
+    if len(words) > 2 and words[0] in _ADJECTIVES and words[1] not in ("of", "and"):
+        yield (words[1], words[0], *words[2:])  # intractable chronic migraine
     if turned := _TURNED.match(_TAIL.sub("", name)):
         (*kind_of, what), where = words_of(turned[1]), words_of(turned[2])
         yield (*where, *kind_of, what)
@@ -210,7 +215,8 @@ def _plain(word: str) -> str:
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     plural = len(word) > 3 and word[-1] == "s" and word[-2:] not in ("ss", "us", "is")
-    return word[:-1] if plural else word
+    word = word[:-1] if plural else word
+    return _same_words().get(word, word)
 
 
 @cache
@@ -221,10 +227,20 @@ def built_in_vocabulary() -> Vocabulary:
 
 @cache
 def _built_in() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-    path = Path(__file__).with_name("vocabulary.yaml")
-    sections = load_yaml(path.read_text(encoding="utf-8"), path.name)
     return tuple(
-        (_SECTIONS[section], name, tuple(map(str, variants)))
-        for section, entries in sections.items()
-        for name, variants in entries.items()
+        (kind, name, tuple(map(str, variants)))
+        for section, kind in _SECTIONS.items()
+        for name, variants in _file()[section].items()
     )
+
+
+@cache
+def _same_words() -> dict[str, str]:
+    return {str(other): word for word, others in _file()["words"].items() for other in others}
+
+
+@cache
+def _file() -> Mapping[str, Mapping[str, list[str]]]:
+    path = Path(__file__).with_name("vocabulary.yaml")
+    sections: Mapping[str, Mapping[str, list[str]]] = load_yaml(path.read_text(encoding="utf-8"), path.name)
+    return sections
