@@ -150,7 +150,7 @@ def aci() -> dict[str, Any]:
             for kind, column in (("age", "patient_age"), ("sex", "patient_gender")):
                 said = {m.value for m in mentions if m.kind == kind}
                 value = str(row[column]).strip()
-                truth = value if kind == "sex" else float(int(float(value))) if value else None
+                truth = value if kind == "sex" else years(value)
                 if truth:
                     counts[f"{kind}_rows_that_say_one"] += bool(said)
                     counts[f"{kind}_rows_that_say_the_right_one"] += truth in said
@@ -158,6 +158,12 @@ def aci() -> dict[str, Any]:
                     counts[f"{kind}s_right"] += truth in said
         told[where] = {"rows": len(rows), **counts}
     return told
+
+
+def years(said: str) -> float | None:
+    """A patient's age as the columns have it: 54.0, 22-month, or nothing."""
+    number, _, unit = said.partition("-")
+    return float(int(float(number) / (12 if unit == "month" else 1))) if number else None
 
 
 def main() -> None:

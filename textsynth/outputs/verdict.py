@@ -23,6 +23,9 @@ _REASONS = {
     "crowded": "of a kind that has its full share",
     "contaminated": "repeating an item of a benchmark",
     "not_quoted": "quoting what its source does not say",
+    "missing_fact": "leaving out a fact",
+    "contradicts_fact": "contradicting a fact",
+    "unsupported_fact": "stating a fact that was not given",
     "wrong_length": "too short or too long",
     "boilerplate": "saying what an assistant says of itself",
     "repetitive": "saying the same again and again",
@@ -38,6 +41,7 @@ _GATES = {  # what it refuses, the error rate that it states
     "diversity": ("what is close in meaning to an accepted record", "none: a fixed cosine"),
     "decontaminate": ("what repeats an item of a benchmark", "none: fixed runs of words, and a fixed cosine"),
     "quality": ("text of the wrong length or language, boilerplate, loops, answers that do not check", "none"),
+    "consistency": ("text that leaves out or contradicts a fact, or states another", "none: rules and word lists"),
     "quoted": ("a quotation that does not stand in its source", "exact: refuses nothing else"),
 }
 _THRESHOLDS = {"dedup": "near", "diversity": "max_similarity"}
@@ -133,6 +137,9 @@ def claims(numbers: Numbers, meta: Mapping[str, Any]) -> dict[str, list[str]]:
         claimed.append(
             "No accepted record repeats another in what was compared; case, punctuation and spacing set aside."
         )
+    if "consistency" in filters:
+        claimed.append("Every accepted text states its required facts, by rules that look for them.")
+        not_claimed.append("That a text states nothing else: only what the rules and their word lists know is seen.")
     if meta["engine"]:
         not_claimed.append("Differential privacy: a model that is shown seeds as examples gives none.")
     else:
