@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
+from itertools import combinations
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 EVAL = Path(__file__).resolve().parents[1] / "eval"
 DATA = EVAL.parents[1] / "shared/data/clinical/synthea_patients.dev.jsonl.gz"
-HALVES = ("dev", "test")
+HALVES = ("dev", "test", "fresh")
 LISTS = ("problems", "medications", "allergies", "vitals", "labs")
 
 pytestmark = pytest.mark.skipif(not DATA.exists(), reason="shared/data is not here")
@@ -51,7 +53,7 @@ def test_a_contradiction_changes_the_note_and_leaves_the_rest(notes: ModuleType,
         for what in notes.CONTRADICTIONS:
             changed = notes.contradict(facts, text, planted, what, rng)
             made |= {what} if changed else set()
-            assert changed != text and "[" not in (changed or "")
+            assert changed != text and not re.search(r"[{}\ue000\ue001]|\[\w+(/[^:\]]+)?:", changed or "")
             if changed and what == "vital":
                 kept = [text[s:e] for p, s, e in planted.facts if not p.startswith("/vitals")]
                 assert all(part in changed for part in kept)
@@ -65,13 +67,27 @@ def test_a_note_is_contradicted_only_with_its_own_facts(notes: ModuleType) -> No
         notes.contradict(other, text, planted, "age", random.Random(3))
 
 
-def test_the_halves_share_no_phrase(notes: ModuleType) -> None:
+@pytest.mark.parametrize(("one", "other"), list(combinations(HALVES, 2)))
+def test_the_halves_share_no_phrase(notes: ModuleType, one: str, other: str) -> None:
     from planted import distractors, layouts, phrases
 
-    for table in (phrases.INTRO, phrases.DEMO, phrases.STAY, phrases.DATES, phrases.LISTS, layouts.LAYOUTS):
-        assert not set(table["dev"]) & set(table["test"])
-        assert len(table["dev"]) >= 4 and len(table["test"]) >= 4
+    tables = [phrases.INTRO, phrases.DEMO, phrases.STAY, phrases.DATES, phrases.LISTS, layouts.LAYOUTS]
+    for table in [*tables, distractors.DENIED, distractors.NEGATED]:
+        assert not set(table[one]) & set(table[other])
+        assert len(table[one]) == len(table[other]) >= 4
+    assert not set(layouts.LAYOUTS[one].values()) & set(layouts.LAYOUTS[other].values())
     for table in (phrases.CARRIERS, distractors.DISTRACTORS):
-        for kind, said in table["dev"].items():
-            assert not set(said) & set(table["test"][kind])
-            assert min(len(said), len(table["test"][kind])) >= 6
+        for kind, said in table[one].items():
+            assert not set(said) & set(table[other][kind])
+            assert len(said) == len(table[other][kind]) >= 6
+
+
+def test_the_fresh_half_has_its_own_names(notes: ModuleType) -> None:
+    from planted import distractors, fresh_names, names
+
+    assert fresh_names.PROBLEMS.keys() == names.PROBLEMS.keys() and fresh_names.DRUGS.keys() == names.DRUGS.keys()
+    for table in ("DISEASES", "SYMPTOMS", "PASTS", "FAMILIAL", "RISKS", "CLOTS", "STOPPED", "OTHERS"):
+        assert not set(getattr(fresh_names, table)) & set(getattr(distractors, table))
+    others = {name: {n for half in said[1:] for n in half.split("/")} for name, said in names.PROBLEMS.items()}
+    shared = [n for name, said in fresh_names.PROBLEMS.items() for n in said.split("/") if n in others[name]]
+    assert len(shared) < 5

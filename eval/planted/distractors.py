@@ -1,10 +1,12 @@
-"""What a note says that is no fact of the patient now, in two halves. For writer.py.
+"""What a note says that is no fact of the patient now, in two halves and a later third. For writer.py.
 
 `[kind:text]` marks a distractor, `[kind/name:text]` one that is named otherwise than it reads. The diseases and
 symptoms have the body systems they speak of: no note denies or suspects what a fact is close to.
 """
 
 from __future__ import annotations
+
+from planted import fresh_names
 
 # What is denied, and the same said to be there; a "s:" is for symptoms, "d:" for diseases.
 NEGATED: dict[str, list[tuple[str, str]]] = {
@@ -28,10 +30,12 @@ NEGATED: dict[str, list[tuple[str, str]]] = {
         ("s:ROS: -[problem:{x}], -[problem:{y}].", ""),
         ("d:No signs of [problem:{x}].", "Definite signs of {x}."),
     ],
+    "fresh": fresh_names.NEGATED,
 }
 DENIED = {
     "dev": ["There is no {x}.", "{He} does not have {x}.", "No evidence of {x}.", "{He} is free of {x}."],
     "test": ["{He} has no {x}.", "Negative for {x}.", "No {x} was found.", "{X} was ruled out."],
+    "fresh": fresh_names.DENIED,
 }
 DISTRACTORS: dict[str, dict[str, list[str]]] = {
     "dev": {
@@ -154,6 +158,7 @@ DISTRACTORS: dict[str, dict[str, list[str]]] = {
             "Outside records list a glucose of [lab/glucose:{glu}] from [date:{year}].",
         ],
     },
+    "fresh": fresh_names.DISTRACTORS,
 }
 DISEASES = {
     "pneumonia": "lung", "pulmonary embolism": "clot lung", "deep vein thrombosis": "clot", "tuberculosis": "lung",

@@ -1,9 +1,11 @@
-"""Whole notes, in two halves. For writer.py.
+"""Whole notes, in two halves and a later third. For writer.py.
 
 A line whose slots are all empty is left out. A `*_list` slot is the body of a heading.
 """
 
 from __future__ import annotations
+
+from planted import fresh
 
 LAYOUTS = {
     "dev": {
@@ -175,4 +177,5 @@ Dr. Z
         "{medications_list}\n\nDIAGNOSES: {problems_list}\n\n{history} {family}\n\nVITALS: {vitals_list}\n\nLABS: "
         "{labs_list}\n\n{allergies}\n\n{relative} {stopped} {plan}",
     },
+    "fresh": fresh.LAYOUTS,
 }

@@ -1,4 +1,4 @@
-"""What problems and drugs are called in the notes of the planted notes, and the body systems they belong to.
+"""What problems and drugs are called in the planted notes, and the body systems they belong to.
 
 A problem has its base name, `(body system, names in the dev half, names in the test half)`, the names divided by "/".
 `{s}` is where a side goes ("left " or nothing); `~` marks a name that takes an article in prose. A drug has its other
@@ -6,6 +6,8 @@ names and the body systems it speaks of: no note denies what a drug is taken for
 """
 
 from __future__ import annotations
+
+import re
 
 # Problems that are events: facts only of a patient who comes because of one. The rest are chronic.
 EVENTS: dict[str, tuple[str, str, str]] = {
@@ -145,3 +147,9 @@ DRUGS: dict[str, tuple[str, str]] = {
     "penicillin v": ("Pen-Vee K", "infection ent"),
     "cefuroxime": ("Ceftin", "infection lung ent"),
 }
+ALLERGENS = {"dander": "animal dander/pet dander", "nut": "nuts/tree nuts", "penicillin": "penicillin/PCN"}
+
+
+def unsided(name: str) -> str:
+    """ "Sprain of left ankle" -> "Sprain of ankle"."""
+    return re.sub(r"\b(left|right) ", "", name)

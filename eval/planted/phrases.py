@@ -1,10 +1,12 @@
-"""How notes say things, in two halves: what is developed on "dev" is measured on "test". For writer.py.
+"""How notes say things, in two halves and a later third: developed on "dev", measured on the others. For writer.py.
 
 A carrier is "before|item|between|last|after": what stands around and between the items of one kind; "^" marks one that
 only chronic problems go into. `[kind/name:text]` marks text that is no fact of the patient now.
 """
 
 from __future__ import annotations
+
+from planted import fresh
 
 Table = dict[str, dict[str, list[str]]]
 
@@ -29,6 +31,7 @@ INTRO = {
         "At {age} years of age, this {man} remains independent.",
         "{A} {man_age} patient{lead}, known to this clinic.",
     ],
+    "fresh": fresh.INTRO,
 }
 DEMO = {
     "dev": ["AGE: {age}   SEX: {sex}", "Age/Sex: {age}/{M}", "Age: {age}\nGender: {sex}", "Patient: {age} y, {sex}"],
@@ -38,6 +41,7 @@ DEMO = {
         "{age}-year-old {sex}",
         "Pt age {age}, gender {sex}",
     ],
+    "fresh": fresh.DEMO,
 }
 STAY = {
     "dev": [
@@ -60,14 +64,17 @@ STAY = {
         "Admitted: {adm}\nDischarged: {dis}.",
         "{His} admission on {adm} was followed by discharge on {dis}.",
     ],
+    "fresh": fresh.STAY,
 }
 DATES = {
     "dev": ["%m/%d/%Y", "%B %-d, %Y", "%Y-%m-%d", "%-d %b %Y", "%-m/%-d/%y", "%B %-dth, %Y"],
     "test": ["%-m/%-d/%Y", "%b %-d, %Y", "%-d %B %Y", "%d-%b-%Y", "%m/%d/%y", "the %-dth of %B %Y"],
+    "fresh": fresh.DATES,
 }
 NOUNS = {
     "dev": {"male": "man/gentleman/male", "female": "woman/lady/female"},
     "test": {"male": "male/man/male patient", "female": "female/woman/female patient"},
+    "fresh": fresh.NOUNS,
 }
 CARRIERS: Table = {
     "dev": {
@@ -164,14 +171,17 @@ CARRIERS: Table = {
             "Latest labs - |{l}: {v}|; |; |.",
         ],
     },
+    "fresh": fresh.CARRIERS,
 }
 LISTS = {
     "dev": ["- {}\n", "{i}. {}\n", "{}, ", "{}; "],
     "test": ["* {}\n", "{i}) {}\n", "{}\n", "{}. "],
+    "fresh": fresh.LISTS,
 }
 NONE = {
     "dev": {"medications": "None.", "allergies": "NKDA.", "labs": "None drawn."},
     "test": {"medications": "No regular medications.", "allergies": "No known drug allergies.", "labs": "Not done."},
+    "fresh": fresh.NONE,
 }
 LABELS: Table = {
     "dev": {
@@ -220,6 +230,7 @@ LABELS: Table = {
         "white blood cells": ["white blood cell count", "WBC count"],
         "platelets": ["platelet count", "PLT"],
     },
+    "fresh": fresh.LABELS,
 }
 UNITS: Table = {
     "dev": {
@@ -258,4 +269,13 @@ UNITS: Table = {
         "hemoglobin": ["{}", "{} gm/dL"],
         "": ["{}", "{} mg/dl"],
     },
+    "fresh": fresh.UNITS,
 }
+# Labels that take "are", sides of the body where they are short, and the rarer of the ways to write a milligram.
+MANY = ("platelets", "triglycerides", "respirations", "sats", "trigs", "TGs", "WBCs", "white cells", "plts")
+SIDES = {"dev": "{}", "test": "{}t", "fresh": "({})"}
+MILLIGRAMS = {"dev": "{} MG", "test": "{} milligrams", "fresh": "{} mgs"}
+# Words by the patient's sex, male first; a relative of KIN is of the other sex.
+TITLES = {"male": "Mr.", "female": "Ms."}
+WORDS = {"he": ("he", "she"), "He": ("He", "She"), "his": ("his", "her"), "His": ("His", "Her"), "M": ("M", "F")}
+KIN = {"spouse": ("wife", "husband"), "sib": ("sister", "brother"), "parent": ("mother", "father")}

@@ -7,19 +7,16 @@ import re
 from datetime import date
 from typing import Any, NamedTuple
 
-from planted.distractors import CLOTS, DENIED, DISEASES, DISTRACTORS, FAMILIAL, NEGATED, PASTS, RISKS, STOPPED, SYMPTOMS
+from planted import distractors, fresh_names, phrases
+from planted.distractors import DENIED, DISTRACTORS, NEGATED
 from planted.layouts import LAYOUTS
-from planted.names import CHRONIC, DRUGS, PROBLEMS
+from planted.names import ALLERGENS, CHRONIC, DRUGS, PROBLEMS, unsided
 from planted.patients import Facts
-from planted.phrases import CARRIERS, DATES, DEMO, INTRO, LABELS, LISTS, NONE, NOUNS, STAY, UNITS
 from planted.values import age_words, article, form, ordinal, other_numbers
 
 OPEN, CLOSE, FIRST = "\ue000", "\ue001", 0xE100
+DOSE = re.compile(r"(?:, | - | at a dose of | \(|: | )?\{d\}\)?(?: of )?")
 SLOTS = {"past": "history", "negated": "history"}
-TITLES = {"male": "Mr.", "female": "Ms."}
-WORDS = {"he": ("he", "she"), "He": ("He", "She"), "his": ("his", "her"), "His": ("His", "Her"), "M": ("M", "F")}
-KIN = {"spouse": ("wife", "husband"), "sib": ("sister", "brother"), "parent": ("mother", "father")}
-ALLERGENS = {"dander": "animal dander/pet dander", "nut": "nuts/tree nuts", "penicillin": "penicillin/PCN"}
 
 
 class Planted(NamedTuple):
@@ -96,10 +93,10 @@ class Writer:
             name = match[1]
             if name in values:
                 return values[name]
-            if name in WORDS:
-                return self.mark(WORDS[name][female], "/sex")
-            if name in KIN:
-                return KIN[name][female]
+            if name in phrases.WORDS:
+                return self.mark(phrases.WORDS[name][female], "/sex")
+            if name in phrases.KIN:
+                return phrases.KIN[name][female]
             raise KeyError(name)
 
         return re.sub(r"\{(\w+)\}", value, template)
@@ -108,10 +105,10 @@ class Writer:
         """What stands in a layout's slot; nothing where the note does not have it."""
         kind = slot.removesuffix("_list")
         if kind in ("intro", "demo"):
-            return self.opening(INTRO if kind == "intro" else DEMO)
+            return self.opening(phrases.INTRO if kind == "intro" else phrases.DEMO)
         if kind == "stay":
             days = {"adm": self.day("admitted"), "dis": self.day("discharged")}
-            return self.fill(self.pick("stay", STAY[self.half]), days)
+            return self.fill(self.pick("stay", phrases.STAY[self.half]), days)
         if kind == "He":
             return self.fill("{He}", {})
         if kind in self.facts:
@@ -127,8 +124,8 @@ class Writer:
             "a": article(age),
             "A": article(age).title(),
             "sex": self.mark(sex, "/sex"),
-            "Mr": self.mark(TITLES[sex], "/sex"),
-            "man": self.mark(self.pick("noun", NOUNS[self.half][sex].split("/")), "/sex"),
+            "Mr": self.mark(phrases.TITLES[sex], "/sex"),
+            "man": self.mark(self.pick("noun", phrases.NOUNS[self.half][sex].split("/")), "/sex"),
             "lead": f" with {lead}" if lead else "",
         }
         words["man_age"] = f"{words['age']}-year-old {words['sex']}"
@@ -136,7 +133,7 @@ class Writer:
 
     def day(self, name: str) -> str:
         day = date.fromisoformat(self.facts[name])
-        pattern = self.pick("dates", DATES[self.half]).replace("%-dth", ordinal(day.day))
+        pattern = self.pick("dates", phrases.DATES[self.half]).replace("%-dth", ordinal(day.day))
         return self.mark(day.strftime(pattern), f"/{name}")
 
     def stated(self, kind: str, listed: bool) -> str:
@@ -146,9 +143,9 @@ class Writer:
         items = getattr(self, kind)("{bare}" if listed and kind == "problems" else item)
         denied = self.denial() if kind == "problems" else ""
         if not items:
-            return NONE[self.half].get(kind, "") if listed else ""
+            return phrases.NONE[self.half].get(kind, "") if listed else ""
         if listed:
-            shape = self.pick("shape " + kind, LISTS[self.half])
+            shape = self.pick("shape " + kind, phrases.LISTS[self.half])
             body = "".join(shape.replace("{i}", str(i + 1)).replace("{}", cap(x)) for i, x in enumerate(items))
             gap = "\n" if shape.endswith("\n") else " "
             body = body.rstrip(" ,;.\n") + ("" if gap == "\n" else ".")
@@ -164,7 +161,7 @@ class Writer:
         """The carriers that may be used: a past history holds only chronic problems."""
         names = [p["name"] for p in self.truth["problems"]]
         chronic = all(unsided(name) in CHRONIC for name in names)
-        return [c for c in CARRIERS[self.half][kind] if chronic or not c.startswith("^")]
+        return [c for c in phrases.CARRIERS[self.half][kind] if chronic or not c.startswith("^")]
 
     def problems(self, item: str) -> list[str]:
         names = [p["name"] for p in self.facts["problems"]]
@@ -176,11 +173,12 @@ class Writer:
         return self.mark(self.called(self.facts["problems"][i]["name"], key, how), f"/problems/{i}")
 
     def called(self, name: str, key: str, how: str) -> str:
-        names = PROBLEMS[unsided(name)][1 if self.half == "dev" else 2].split("/")
+        base = unsided(name)
+        names = fresh_names.PROBLEMS[base] if self.half == "fresh" else PROBLEMS[base][1 if self.half == "dev" else 2]
         side = (re.findall(r"\b(?:left|right)\b", name) or [""])[0]
         if side and how == "bare" and self.pick("short side", (True, False)):
-            side = side[0].upper() + ("" if self.half == "dev" else "t")
-        text = self.pick(f"{key} {unsided(name)}", names).replace("{s}", side + " " if side else "")
+            side = phrases.SIDES[self.half].format(side[0].upper())
+        text = self.pick(f"{key} {base}", names.split("/")).replace("{s}", side + " " if side else "")
         if not text.startswith("~"):
             return text
         text = text[1:]
@@ -197,9 +195,10 @@ class Writer:
     def medications(self, item: str) -> list[str]:
         found = []
         for i, drug in enumerate(self.facts["medications"]):
-            others = DRUGS[drug["name"]][0].split("/") if drug["name"] in DRUGS else []
-            name = self.pick(f"drug {i}", [drug["name"], *others] if others else [drug["name"]])
-            shape = item if "dose" in drug else re.sub(r"(?:, | at a dose of | \(|: | )?\{d\}\)?(?: of )?", "", item)
+            names = fresh_names.DRUGS if self.half == "fresh" else {n: others for n, (others, _) in DRUGS.items()}
+            others = names[drug["name"]].split("/") if drug["name"] in names else []
+            name = self.pick(f"drug {i}", [drug["name"], *others])
+            shape = item if "dose" in drug else DOSE.sub("", item)
             found.append(self.mark(self.fill(shape, {"n": name, "d": self.dose(drug, i)}).strip(), f"/medications/{i}"))
         return found
 
@@ -209,14 +208,15 @@ class Writer:
             return ""
         milligrams = float(drug["dose"].split()[0])
         micro = float(self.truth["medications"][i]["dose"].split()[0]) < 0.5 and self.pick("micro", (True, False))
-        shape = self.pick("mg", ("{} mg", "{}mg", "{} mg", "{} milligrams" if self.half == "test" else "{} MG"))
+        shape = self.pick("mg", ("{} mg", "{}mg", "{} mg", phrases.MILLIGRAMS[self.half]))
         return f"{milligrams * 1000:g} mcg" if micro else shape.format(f"{milligrams:g}")
 
     def allergies(self, item: str) -> list[str]:
         found = []
         for i, allergy in enumerate(self.facts["allergies"]):
             name = allergy["name"]
-            text = self.pick(f"allergy {i}", ALLERGENS.get(name, name).split("/"))
+            names = fresh_names.ALLERGENS if self.half == "fresh" else ALLERGENS
+            text = self.pick(f"allergy {i}", names.get(name, name).split("/"))
             text = self.mark(text, f"/allergies/{i}")
             found.append(self.mark(text, "medication", name, "allergy") if "system" not in allergy else text)
         return found
@@ -224,25 +224,29 @@ class Writer:
     def vitals(self, item: str) -> list[str]:
         """Blood pressure, which is two facts in one item, and the other vitals."""
         upper, lower, *rest = self.facts["vitals"]
-        shape = self.pick("pressure", UNITS[self.half]["blood pressure"])
+        shape = self.pick("pressure", phrases.UNITS[self.half]["blood pressure"])
         values = [self.mark(str(row["value"]), f"/vitals/{i}") for i, row in enumerate((upper, lower))]
-        pressure = self.fill(item, self.labelled("blood pressure") | {"v": shape.format(*values)})
+        labels, own = self.labelled("blood pressure", item)
+        pressure = self.fill(item, labels | {"v": (own or shape).format(*values)})
         return [pressure, *(self.measured(row, f"/vitals/{i + 2}", item) for i, row in enumerate(rest))]
 
     def labs(self, item: str) -> list[str]:
         return [self.measured(row, f"/labs/{i}", item) for i, row in enumerate(self.facts["labs"])]
 
     def measured(self, row: Facts, pointer: str, item: str) -> str:
-        units = UNITS[self.half]
+        units = phrases.UNITS[self.half]
         shape = self.pick("unit " + row["name"], units.get(row["name"], units[""]))
-        value = self.mark(form(shape, row["value"]), pointer)
-        return self.fill(item, self.labelled(row["name"]) | {"v": value})
+        labels, own = self.labelled(row["name"], item)
+        value = self.mark(form(own or shape, row["value"]), pointer)
+        return self.fill(item, labels | {"v": value})
 
-    def labelled(self, name: str) -> dict[str, str]:
-        """What a measurement is called, and the verbs that agree with it."""
-        label = self.pick("label " + name, LABELS[self.half][name])
-        many = label in ("platelets", "triglycerides", "respirations", "sats", "trigs")
-        return {"l": label, "is": "are" if many else "is", "was": "were" if many else "was"}
+    def labelled(self, name: str, item: str) -> tuple[dict[str, str], str]:
+        """What a measurement is called and the verbs that agree with it; a shape where the label holds the unit."""
+        table = re.fullmatch(r"\{l\}\W+\{v\}\W*", item)
+        label = self.pick("label " + name, [x for x in phrases.LABELS[self.half][name] if table or "|" not in x])
+        label, _, own = label.partition("|")
+        many = label in phrases.MANY
+        return {"l": label, "is": "are" if many else "is", "was": "were" if many else "was"}, own
 
     def distractor(self, kind: str) -> str:
         if kind == "negated":
@@ -269,17 +273,18 @@ class Writer:
 
     def other_names(self) -> dict[str, dict[str, str]]:
         """Names for each kind of distractor, none used twice and none that a fact is close to."""
+        words = fresh_names if self.half == "fresh" else distractors
         symptom = self.pick("negated", NEGATED[self.half])[0].startswith("s:")
         tables = (
-            ("negated", "xy", SYMPTOMS if symptom else DISEASES),
-            ("possible", "xy", DISEASES),
-            ("plan", "st", SYMPTOMS),
-            ("plan", "r", RISKS),
-            ("plan", "c", CLOTS),
-            ("past", "p", PASTS),
-            ("family", "f", FAMILIAL),
+            ("negated", "xy", words.SYMPTOMS if symptom else words.DISEASES),
+            ("possible", "xy", words.DISEASES),
+            ("plan", "st", words.SYMPTOMS),
+            ("plan", "r", words.RISKS),
+            ("plan", "c", words.CLOTS),
+            ("past", "p", words.PASTS),
+            ("family", "f", words.FAMILIAL),
         )
-        found: dict[str, dict[str, str]] = {"stopped": {"drug": self.pick("stopped drug", STOPPED)}}
+        found: dict[str, dict[str, str]] = {"stopped": {"drug": self.pick("stopped drug", words.STOPPED)}}
         used: set[str] = set()
         for why, slots, table in tables:
             free = [n for n, systems in table.items() if n not in used and not self.systems & set(systems.split())]
@@ -287,11 +292,6 @@ class Writer:
             used.update(names)
             found.setdefault(why, {}).update(zip(slots, names, strict=True))
         return found
-
-
-def unsided(name: str) -> str:
-    """ "Sprain of left ankle" -> "Sprain of ankle"."""
-    return re.sub(r"\b(left|right) ", "", name)
 
 
 def cap(text: str) -> str:
