@@ -129,7 +129,7 @@ def _states(m: Mention, fact: Fact) -> bool:
     if fact.kind in ("sex", "side"):
         return bool(m.value == fact.value)
     if fact.kind == "date":
-        return m.value == fact.value and m.name in ("", fact.name)
+        return m.value == fact.value and m.name in ("", "seen", fact.name)
     if m.name != fact.name:
         return False
     if fact.kind in ("vital", "lab", "medication") and fact.value is not None:

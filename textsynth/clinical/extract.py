@@ -24,7 +24,10 @@ _OTHERS = re.compile(
     r"friend|caregiver|parents?|uncle|aunt|grand\w+|cousin|therapist|surgeon|family)\b",
     re.IGNORECASE,
 )
-_ALLERGY = re.compile(r"\b(?:allerg(?:y|ies|ic)|anaphyla\w+|intoleran\w+|adverse reactions?)\b", re.IGNORECASE)
+_ALLERGY = re.compile(
+    r"\b(?:allerg(?:y|ies|ic)|anaphyla\w+|intoleran\w+|adverse reactions?|hives|breaks out|hypersensitivity)\b",
+    re.IGNORECASE,
+)
 _NO_ALLERGY = re.compile(
     r"\b(?:NKDA|NKA|no (?:known )?(?:drug |medication |food )?allerg(?:y|ies))\b|\ballergies:? none\b", re.IGNORECASE
 )

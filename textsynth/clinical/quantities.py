@@ -22,19 +22,20 @@ _WORDS: Mapping[str, int] = {
 _SAID = "|".join(sorted(_WORDS, key=len, reverse=True))
 _AGES = re.compile(
     rf"(?<![\d./])\b(?P<n>\d{{1,3}}|{_SAID})(?:[- ](?P<unit>year|month|week|day)s?[- ](?:old|of age)"
-    rf"|[- ]?(?P<yo>y[/.]?\s?o\.?|yrs?\.?[- ]old|yr[- ]?old|years? of age|y(?=,| [FMfm]))(?![a-z])|/?(?P<sex>[FM])\b)"
-    rf"|\b(?P<at>at (?:the )?age (?:of )?)?(?:\baged?(?:/(?:sex|gender))?\b:?\s*(?:is |of )?)(?P<m>\d{{1,3}}|{_SAID})\b"
-    r"(?! ?(?:%|mg|month|week|day))",
+    rf"|[- ]?(?P<yo>(?:y[/.]?\s?o\.?|yrs?\.?[- ](?:old|of age)|yrs?(?=,| ?[FM]\b)|years? of age|y(?=,| [FM]))[FM]?)"
+    rf"(?![a-z])|/?(?P<sex>[FM])\b)"
+    rf"|\b(?P<at>at (?:the )?age (?:of )?)?(?:\baged?(?:/(?:sex|gender))?\b:?\s*(?:is |of )?|\bnow |, who is )"
+    rf"(?P<m>\d{{1,3}}|{_SAID})\b(?! ?(?:%|mg|month|week|day|/))",
     re.IGNORECASE,
 )
 _ONSET = re.compile(r"\b(?:diagnosed|died|began|onset|started|since|until|passed away)\b[^.;,]{0,20}$", re.IGNORECASE)
 _MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
 _MONTH = "|".join([*_MONTHS, *(name[:3] for name in _MONTHS), "sept"])
 _DATES = re.compile(
-    rf"\b(?P<y1>(?:19|20)\d\d)-(?P<m1>\d\d?)-(?P<d1>\d\d?)\b"
+    rf"\b(?P<y1>(?:19|20)\d\d)[-/.](?P<m1>\d\d?)[-/.](?P<d1>\d\d?)\b"
     rf"|\b(?P<m2>\d\d?)[/-](?P<d2>\d\d?)[/-](?P<y2>(?:19|20)?\d\d)\b"
     rf"|\b(?P<m3>{_MONTH})\.?\s+(?P<d3>\d\d?)(?:st|nd|rd|th)?,?\s+(?P<y3>(?:19|20)\d\d)\b"
-    rf"|\b(?P<d4>\d\d?)(?:st|nd|rd|th)?(?:\s+of)?[\s-](?P<m4>{_MONTH})\.?,?[\s-](?P<y4>(?:19|20)\d\d)\b",
+    rf"|\b(?P<d4>\d\d?)(?:st|nd|rd|th)?(?:\s+of)?[\s-]?(?P<m4>{_MONTH})\.?,?[\s-]?(?P<y4>(?:19|20)\d\d)\b",
     re.IGNORECASE,
 )
 _ROLES = (
@@ -51,26 +52,29 @@ _ROLES = (
 )  # fmt: skip
 _NUMBER = r"\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?|\.\d+"
 _UNIT = (
-    r"%|percent|mm ?\[?hg\]?|bpm|beats?(?:/| per )min(?:ute)?|breaths?(?:/| per )min(?:ute)?|/min(?:ute)?|per minute|"
-    r"°? ?(?:celsius|fahrenheit|[cf])\b|degrees? (?:celsius|fahrenheit|[cf])\b|degc|degf|cel\b|kg/m\^?2|kg/m²|kg\b|"
-    r"kilograms?|lbs?\b|pounds?|cm\b|centimeters?|inches|in\b|meters?\b|m\b|mg/dl|g/dl|g/l|mmol/l|meq/l|[µu]mol/l|"
-    r"mcmol/l|ng/ml|pg/ml|ng/l|[µum]?iu/(?:ml|l)|u/l|units?/l|10\*3/ul|10\^3/[µu]l|x?10\*?\^?[369]/[µu]?l|k/[µu]l|"
-    r"thousand/[µu]l|/[µu]l|fl\b|pg\b|mm/hr?|mcg/l|[µu]g/l|ml/min(?:/1\.73 ?m\^?2|/\{1\.73_m2\})?|/10|out of 10|"
-    r"\{score\}"
+    r"kg per m2|(?:mg|g|mmol|meq|ng|pg|mcg) per (?:dl|l|ml)|%|percent|pct|mm ?\[?hg\]?|bpm|"
+    r"beats?(?:/| per )min(?:ute)?|breaths?(?:/| per )min(?:ute)?|/min(?:ute)?|per minute|"
+    r"°? ?(?:celsius|fahrenheit|[cf])\b|deg(?:rees?)? (?:celsius|fahrenheit|[cf])\b|degc|degf|cel\b|"
+    r"kg/m\^?2|kg/m²|kgs?\b|#|kilograms?|lbs?\b|pounds?|cm\b|centimeters?|inches|in\b|meters?\b|m\b|"
+    r"mg/dl|g/dl|g/l|mmol/l|meq/l|[µu]mol/l|mcmol/l|ng/ml|pg/ml|ng/l|[µum]?iu/(?:ml|l)|u/l|units?/l|"
+    r"10\*3/ul|10\^3/[µu]l|x ?10\*?\^?[369]/[µu]?l|k/[µu]l|thousand(?:/[µu]l)?|/[µu]l|fl\b|pg\b|mm/hr?|mcg/l|[µu]g/l|"
+    r"ml/min(?:/1\.73 ?m\^?2|/\{1\.73_m2\})?|/10|out of 10|\{score\}"
 )
-_VALUE = re.compile(rf"(?P<value>{_NUMBER})(?P<gap>\s?)(?P<unit>{_UNIT})?(?![\w/.]*\d)", re.IGNORECASE)
+_VALUE = re.compile(rf"(?P<value>{_NUMBER})[ \t]?\[?(?P<unit>{_UNIT})?(?![\w/.]*\d)", re.IGNORECASE)
+_LABEL = re.compile(rf"^\s?[\[(](?P<unit>{_UNIT})[\])]", re.IGNORECASE)  # HR [bpm]: 66
 _PRESSURE = re.compile(
-    r"\b(?P<sys>\d{2,3})\s?(?:/|over)\s?(?P<dia>\d{2,3})\b(?!/)(?P<unit>\s?mm ?\[?hg\]?)?", re.IGNORECASE
+    r"\b(?P<sys>\d{2,3})\s?(?:systolic )?(?:/|over)\s?(?P<dia>\d{2,3})(?![\d/])(?P<unit>\s?\[?mm ?\[?hg\]?)?",
+    re.IGNORECASE,
 )
 _FEET = re.compile(r"(\d)\s?(?:'|ft\.?|feet|foot)\s?(\d{1,2})?\s?(?:\"|''|in(?:ches)?\b)?", re.IGNORECASE)
-_LINK = re.compile(r"^[^.;\d\n]{0,34}$")
+_LINK = re.compile(r"^(?!.*, \($)[^.;\d\n]{0,34}$")
 _DOSE = re.compile(
-    rf"(?P<value>{_NUMBER})\s?-?(?P<unit>mg/ml|mcg/ml|mg|mcg|[µu]g|micrograms?|milligrams?|grams?|g|ml|units?|unt/ml|iu|"
+    rf"(?P<value>{_NUMBER})\s?-?(?P<unit>mg/ml|mcg/ml|mgs?|mcgs?|[µu]g|micrograms?|milligrams?|grams?|g|ml|units?|unt/ml|iu|"
     r"meq|%|puffs?|tablets?|drops?)(?![a-z])",
     re.IGNORECASE,
 )
 _BEFORE = re.compile(
-    rf"(?P<value>{_NUMBER})\s?-?(?P<unit>mg|mcg|g|units?|ml|meq|(?:milli|micro)?grams?)(?: of)? $", re.IGNORECASE
+    rf"(?P<value>{_NUMBER})\s?-?(?P<unit>mgs?|mcgs?|g|units?|ml|meq|(?:milli|micro)?grams?)(?: of)? $", re.IGNORECASE
 )
 _TO = re.compile(r"^\s*(?:to|through|thru|until|till|-|–)\s*(?:the\s)?$", re.IGNORECASE)
 _DOSE_REACH = 60  # characters from a drug to its dose
@@ -114,7 +118,7 @@ def dates(text: str) -> Iterator[Mention]:
 
 def measurements(text: str, terms: Sequence[Term]) -> Iterator[Mention]:
     """Values of the vitals and labs among the terms found in a text, and pressures such as 132/78 mmHg."""
-    taken = list[tuple[int, int]]()
+    taken = [found.span() for found in _DATES.finditer(text)]
     for found in _PRESSURE.finditer(text):
         near = [t.start for t in terms if t.name == "blood pressure" and 0 <= found.start() - t.end <= 40]
         if not (found["unit"] or near) or not 50 <= int(found["sys"]) <= 300 or not 20 <= int(found["dia"]) <= 200:
@@ -123,7 +127,9 @@ def measurements(text: str, terms: Sequence[Term]) -> Iterator[Mention]:
         place = (max(near, default=found.start()), found.end())
         yield Mention("vital", "systolic blood pressure", *place, float(found["sys"]), "mmHg")
         yield Mention("vital", "diastolic blood pressure", *place, float(found["dia"]), "mmHg")
+    salts = {term.end + 1 for term in terms if term.kind == "medication"}  # alendronate sodium
     named = [term for term in terms if term.kind in ("vital", "lab") and term.name != "blood pressure"]
+    named = [term for term in named if term.start not in salts and text[term.end : term.end + 1] != "/"]  # K/uL
     for number, term in enumerate(named):
         until = min([t.start for t in named[number + 1 : number + 2]] + [term.end + 60])
         rest = text[term.end : until]
@@ -131,8 +137,10 @@ def measurements(text: str, terms: Sequence[Term]) -> Iterator[Mention]:
             inches = 12 * int(feet[1]) + int(feet[2] or 0)
             yield Mention("vital", term.name, term.start, term.end + feet.end(), float(inches), "in")
             continue
-        value = _VALUE.search(rest)
-        if value is None or rest.startswith("/") or not _LINK.match(rest[: value.start()]):
+        label = _LABEL.match(rest)
+        skipped = label.end() if label else 0
+        value = _VALUE.search(rest, skipped)
+        if value is None or not _LINK.match(rest[skipped : value.start()]):
             continue
         start, end = term.end + value.start(), term.end + value.end()
         if any(start < last and first < end for first, last in taken):
@@ -140,7 +148,8 @@ def measurements(text: str, terms: Sequence[Term]) -> Iterator[Mention]:
         plain = value["value"].replace(",", "")
         digits = len(plain.partition(".")[2])
         kind: Kind = "vital" if term.kind == "vital" else "lab"
-        yield Mention(kind, term.name, term.start, end, float(plain), (value["unit"] or "").strip(), "present", digits)
+        unit = value["unit"] or (label["unit"] if label else "")
+        yield Mention(kind, term.name, term.start, end, float(plain), unit, "present", digits)
 
 
 def doses(text: str, drugs: Sequence[Term]) -> Mapping[int, Mention]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 
 _SAME = {  # how a unit is written: its one name
-    "percent": "%", "mm[hg]": "mmhg", "beats/min": "/min", "beats/minute": "/min", "breaths/min": "/min",
+    "percent": "%", "pct": "%", "kgs": "kg", "mgs": "mg", "mcgs": "mcg", "thousand": "10*3/ul",
+    "mm[hg]": "mmhg", "beats/min": "/min", "beats/minute": "/min", "breaths/min": "/min",
     "breaths/minute": "/min", "beatspermin": "/min", "beatsperminute": "/min", "breathspermin": "/min",
     "breathsperminute": "/min", "bpm": "/min", "perminute": "/min", "/minute": "/min", "c": "cel", "celsius": "cel",
     "degc": "cel", "f": "fahr", "fahrenheit": "fahr", "degf": "fahr", "[degf]": "fahr", "kilogram": "kg", "pound": "lb",
-    "lbs": "lb", "[lb_av]": "lb", "centimeter": "cm", "inches": "in", "inch": "in", "[in_i]": "in", "meter": "m",
+    "lbs": "lb", "#": "lb", "[lb_av]": "lb", "centimeter": "cm", "inches": "in", "inch": "in", "[in_i]": "in",
+    "meter": "m",
     "kg/m^2": "kg/m2", "mcmol/l": "umol/l", "units/l": "u/l", "unit/l": "u/l", "10^3/ul": "10*3/ul", "k/ul": "10*3/ul",
     "thousand/ul": "10*3/ul", "x10^3/ul": "10*3/ul", "x10*3/ul": "10*3/ul", "10^9/l": "10*3/ul", "10*9/l": "10*3/ul",
     "x10^9/l": "10*3/ul", "10^6/ul": "10*6/ul", "milligram": "mg", "gram": "g", "microgram": "mcg", "ug": "mcg",
@@ -30,7 +32,12 @@ _MOLAR = {  # mg/dl in one mmol/l (umol/l times a thousand)
 
 def unit_of(written: str) -> str:
     """The one name of a unit; "" for none."""
-    plain = re.sub(r"\s|°|degrees?", "", written.casefold()).replace("µ", "u").replace("μ", "u").replace("²", "2")
+    plain = (
+        re.sub(r"\s|°|deg(?:rees?)?(?=[^a-z]|[cf ])", "", written.casefold().replace(" per ", "/"))
+        .replace("µ", "u")
+        .replace("μ", "u")
+        .replace("²", "2")
+    )
     if plain in _SAME:
         return _SAME[plain]
     return _SAME.get(

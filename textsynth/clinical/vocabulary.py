@@ -34,7 +34,10 @@ _SALTS = frozenset(
     )
 )
 _ADJECTIVES = frozenset(("acute", "chronic", "recurrent", "primary", "severe", "intractable", "idiopathic"))
-_DONE = {"fracture": "broken", "tear": "torn", "rupture": "ruptured", "sprain": "sprained"}
+_DONE = {
+    "fracture": ("broken", "fractured"), "tear": ("torn",), "rupture": ("ruptured",), "sprain": ("sprained",),
+    "laceration": ("lacerated",),
+}  # fmt: skip
 _TURNED = re.compile(r"^(.+?) of (?:the )?([^,]+)$")
 _ENDINGS = {  # of drugs and diseases that the vocabulary does not have
     "medication": re.compile(
@@ -47,6 +50,7 @@ _ENDINGS = {  # of drugs and diseases that the vocabulary does not have
 _OTHER_WORDS = frozenset(
     ("alone", "stone", "clone", "prone", "cyclone", "hormone", "diagnosis", "prognosis", "arthritis", "stenosis")
 )
+_BRITISH = re.compile(r"(?<=h)ae(?=m)|ae(?=mi)|^oe(?=[ds])")  # haematuria, anaemia, oedema
 _PLURAL = re.compile(r"^([A-Z]{2,})s$")  # of an abbreviation
 _SHORT = 3  # letters of an abbreviation, which must stand in capitals: MI, but not "mi"
 Words = tuple[str, ...]
@@ -180,8 +184,9 @@ def variants_of(kind: str, name: str) -> Iterator[Words]:
         (*kind_of, what), where = words_of(turned[1]), words_of(turned[2])
         yield (*where, *kind_of, what)
         yield (*kind_of, *where, what)
-        if what in _DONE:
-            yield from ((*kind_of, _DONE[what], *where), (*kind_of, _DONE[what], "of", *where))
+        for done in _DONE.get(what, ()):
+            yield from ((*kind_of, done, *where), (*kind_of, done, "of", *where))
+        yield from ((*kind_of, what, link, *where) for link in ("to", "on", "in"))
     if "type" in words and {"ii", "2", "i", "1"} & set(words):
         swap = {"ii": "2", "2": "ii", "i": "1", "1": "i"}
         yield tuple(swap.get(w, w) if words[max(0, n - 1)] == "type" else w for n, w in enumerate(words))
@@ -212,6 +217,7 @@ def _in_capitals(word: str, kind: str) -> bool:
 
 def _plain(word: str) -> str:
     word = word.casefold().replace("’", "'").removesuffix("'s").replace("'", "")
+    word = _BRITISH.sub("e", word)
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     plural = len(word) > 3 and word[-1] == "s" and word[-2:] not in ("ss", "us", "is")
