@@ -71,6 +71,9 @@ def made(source: str, folder: Path | None = None) -> Prompt:
 def fields_with(text: str, prompt: Prompt) -> dict[str, Any]:
     indexed = re.findall(r"fields\.(\w+)\[", prompt.source)
     known: dict[str, Any] = {name: [text, text] if name in indexed else text for name in prompt.given}
+    looped = re.findall(r"for one in fields\.(\w+)", prompt.source)
+    one = {key: text for key in ("name", "value", "unit", "dose", "speaker", "text")}
+    known |= {name: [one, one] for name in looped}
     return known | {"list": [text, {"in": text}], "last": "end", "text": text}
 
 

@@ -86,7 +86,7 @@ def init(
     ] = None,
     target: Annotated[int, typer.Option(help="Records wanted, with --seeds.", min=1)] = 100,
 ) -> None:
-    """Write a ready job: from a recipe (clinical_note, instruction), or inferred from your own data."""
+    """Write a ready job: from a recipe (discharge_summary, instruction, chat), or inferred from your own data."""
     from textsynth.inputs.starter import copy_recipe, recipe_names, start_from_seeds
 
     wanted = 1 if seeds else 2
