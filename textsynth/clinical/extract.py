@@ -112,6 +112,7 @@ def _named(text: str, context: Context, terms: Sequence[Term]) -> Iterator[Menti
         else:
             before = _BESIDE.search(text[sentence.start : term.start])
             side = term.side or (_SIDES.get(before[1].lower(), before[1].lower()) if before else None)
+            status = "conditional" if in_allergies and status == "present" else status  # a reaction
             kind: Kind = "problem" if term.kind == "problem" else "symptom" if term.kind == "symptom" else "phrase"
             yield Mention(kind, term.name, term.start, term.end, side, "", status)
     for none in _NO_ALLERGY.finditer(text):

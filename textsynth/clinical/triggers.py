@@ -36,7 +36,7 @@ NO_DENIAL = _any(r"""
     not only|gram negative|no doubt|without (?:difficulty|change|complications?)\b(?: of| from)?
 """)
 COMPLEMENT = re.compile(  # of a denied noun, which is not denied itself: no pain from the fracture
-    r"\b(?:from|after|despite|for (?:her|his|the))\b"
+    r"\b(?:(?<!suffer )(?<!suffering )from|after|despite|for (?:her|his|the))\b"
     r"|^\s*(?!history|evidence|sign|symptom|complaint|report|finding|known|family|personal)\w+ of\b"
 )
 SIGN = re.compile(r"(?<=[:,;\s(])(?:([-−]|\(-\) ?)|\?)$")  # -fever, (-) fever, ?pneumonia
@@ -49,7 +49,7 @@ BEFORE: tuple[tuple[Status, re.Pattern[str]], ...] = (
     """)),
     ("conditional", _any(r"""
         if|should (?:she|he|the patient|there)|in case of|(?:risk|chance) (?:of|for)|screen(?:ed|ing)? for
-        (?:return|come back|call|seek (?:care|help|medical attention)|present)\b[^.;]{0,30}\b(?:for|if|with|should)
+        (?:return|come back|call|phone|contact|seek (?:care|help|medical attention))\b[^.;]{0,30}\b(?:for|if|with|should)
         monitor(?:ing)? for|watch(?:ing)? for|to prevent|prevention of|prophylaxis|warned about|counseled about
         educated (?:about|on)|vaccin\w+ (?:for|against)|(?:for|if|any|have) (?:any )?(?:signs?|symptoms?) of
     """)),
@@ -57,7 +57,7 @@ BEFORE: tuple[tuple[Status, re.Pattern[str]], ...] = (
         no longer (?:has|on|takes?|taking|needs|requires)|never (?:had|has|been|taken|was)|not (?:been|known to have)
         no|not|denie[sd]|deny|denying|without|negative for|never|free of|ruled out for|absence of|nor|neither|lacks?
         does(?: not|n't) have|did(?: not|n't) have|has(?: not|n't) had|isn't|wasn't|doesn't|didn't|hasn't|rather than
-        (?:came|weaned|taken|is|been) off|unremarkable for|declined|held|stopped|quit|discontinued|excluded|excludes
+        (?:came|weaned|taken|is|been) off|unremarkable for|declined|held|stopped|quit|discontinued|excluded?|excludes
         rules? out|pertinent negatives include|failed|stop(?:s|ping)? taking|nothing to suggest
         intolerant (?:of|to)|not tolerate
     """)),
