@@ -49,7 +49,7 @@ BEFORE: tuple[tuple[Status, re.Pattern[str]], ...] = (
     """)),
     ("conditional", _any(r"""
         if|should (?:she|he|the patient|there)|in case of|(?:risk|chance) (?:of|for)|screen(?:ed|ing)? for
-        (?:return|come back|call|phone|contact|seek (?:care|help|medical attention))\b[^.;]{0,30}\b(?:for|if|with|should)
+        (?:return|come back|call|phone|contact|seek (?:care|help|attention))\b[^.;]{0,30}\b(?:for|if|with|should)
         monitor(?:ing)? for|watch(?:ing)? for|to prevent|prevention of|prophylaxis|warned about|counseled about
         educated (?:about|on)|vaccin\w+ (?:for|against)|(?:for|if|any|have) (?:any )?(?:signs?|symptoms?) of
     """)),
