@@ -35,7 +35,7 @@ LAYERS = (
     {"checks"},
     {"parse", "inputs", "engines", "filters", "outputs"},
     {"metrics"},
-    {"job", "similarity"},
+    {"job", "similarity", "clinical"},
     {"models"},
     {"convert", "wheels"},
     {"yaml12", "wording"},
