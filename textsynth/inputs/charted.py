@@ -9,8 +9,9 @@ from textsynth.clinical.codes import UNIT_OF, Vital
 
 # SNOMED CT's semantic tags, where patients' data has them.
 _TAG = re.compile(
-    r"\s*\((disorder|finding|morphologic abnormality|situation|procedure|regime/therapy|event|person|occupation|substance|"
-    r"product|physical object|observable entity|qualifier value|social concept|body structure|organism|environment)\)$"
+    r"\s*\((disorder|finding|morphologic abnormality|situation|procedure|regime/therapy|event|person|occupation|"
+    r"substance|product|physical object|observable entity|qualifier value|social concept|body structure|"
+    r"organism|environment)\)$"
 )
 _PROBLEM_TAGS = {"disorder", "morphologic abnormality", "finding"}
 _SOCIAL = re.compile(

@@ -17,6 +17,7 @@ value to three digits.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -26,6 +27,7 @@ from textsynth.inputs.charted import drug_name, in_unit, is_problem, lab_name, r
 from textsynth.inputs.left_out import LeftOut
 
 Item = Mapping[str, Any]
+_MOMENT = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 _GONE = ("resolved", "inactive", "remission")
 _TAKEN = ("active", "intended", None)
 _NO_LAB = ("{score}", "(score)", "{T-score}", "{nominal}", "{count}")  # of what is no lab, where no category tells
@@ -38,10 +40,11 @@ def facts_of(patient: Mapping[str, Any], left_out: LeftOut, where: str) -> dict[
         left_out: told of what cannot be used, and where it stands.
     """
     stay = _last_stay(_items(patient, "encounters"))
-    observed = [*_named(patient, "observations", left_out, where), *_latest(patient)]
+    observed = [*_named(patient, "observations", left_out, where), *_latest(patient, where)]
     days = [_end(encounter) for encounter in stay] or [_day(o.get("date")) for o in observed]
     then, as_written = max(days, default=""), bool(patient.get("as_written"))
-    row: dict[str, Any] = {"age": _age(patient, then, left_out, where)}
+    born = _born(patient, then, left_out, where)
+    row: dict[str, Any] = {"age": _age(patient, born, then)}
     row["sex"] = patient.get("gender") if patient.get("gender") in ("female", "male", "other") else None
     row |= _days(stay)
     problems = [c for c in _named(patient, "conditions", left_out, where) if as_written or is_problem(c["text"])]
@@ -60,7 +63,7 @@ def facts_of(patient: Mapping[str, Any], left_out: LeftOut, where: str) -> dict[
     row |= {name: facts if as_written else _once(facts) for name, facts in lists.items() if facts or name in known}
     notes = sorted(_items(patient, "notes"), key=lambda note: str(note.get("date") or ""))
     row["note"] = notes[-1]["text"] if notes else patient.get("note")
-    row |= {} if as_written else _names(patient)
+    row |= {} if as_written else {**_names(patient), "birth_date": born.isoformat() if born else None}
     return {name: value for name, value in row.items() if value is not None}
 
 
@@ -68,7 +71,7 @@ def _names(patient: Mapping[str, Any]) -> dict[str, Any]:
     """What names a patient, for fields that are mapped to it, perturbed or left behind."""
     given = patient.get("given")
     found = {"given": " ".join(map(str, given)) if isinstance(given, list) else given}
-    found |= {n: patient.get(n) for n in ("family", "birth_date", "city", "state", "postal_code", "patient_id")}
+    found |= {n: patient.get(n) for n in ("family", "city", "state", "postal_code", "patient_id")}
     return {name: value for name, value in found.items() if value}
 
 
@@ -80,20 +83,22 @@ def _items(patient: Mapping[str, Any], name: str) -> list[Item]:
 def _named(patient: Mapping[str, Any], name: str, left_out: LeftOut, where: str) -> Iterator[Item]:
     for item in _items(patient, name):
         if isinstance(item.get("text"), str):
-            yield item
+            yield {"where": where, **item}
         else:
-            left_out.add("codes without a name", where)
+            left_out.add("a code without a name", where)
 
 
-def _latest(patient: Mapping[str, Any]) -> Iterator[Item]:
+def _latest(patient: Mapping[str, Any], where: str) -> Iterator[Item]:
     found = patient.get("latest_observations")
     for name, item in found.items() if isinstance(found, Mapping) else ():
         if isinstance(item, Mapping):
-            yield {"text": name, **item}
+            yield {"text": name, "where": where, **item}
 
 
 def _day(moment: Any) -> str:
-    return moment[:10] if isinstance(moment, str) else ""
+    """The day of a FHIR date or dateTime, or as much as it tells of one; nothing where it is none."""
+    found = _MOMENT.match(moment) if isinstance(moment, str) else None
+    return found[0] if found else ""
 
 
 def _end(encounter: Item) -> str:
@@ -115,31 +120,38 @@ def _last_stay(encounters: Sequence[Item]) -> list[Item]:
 
 
 def _days(stay: Sequence[Item]) -> dict[str, str]:
+    """The whole days of a stay in a hospital, or of a visit."""
     found: dict[str, str] = {}
     for encounter in stay:
         inside = encounter.get("class") in ("IMP", "ACUTE", "NONAC")
-        first, last = ("admitted", "discharged") if inside else ("seen", "")
-        if day := _day(encounter.get("start")):
-            found.setdefault(first, day)
-        if inside and (day := _day(encounter.get("end"))):
-            found.setdefault(last, day)
-    return {name: found[name] for name in ("admitted", "discharged", "seen") if name in found}
+        sides = (("admitted", "start"), ("discharged", "end")) if inside else (("seen", "start"),)
+        for name, side in sides:
+            if len(day := _day(encounter.get(side))) == 10:
+                found.setdefault(name, day)
+    return found
 
 
-def _age(patient: Mapping[str, Any], then: str, left_out: LeftOut, where: str) -> int | None:
+def _born(patient: Mapping[str, Any], then: str, left_out: LeftOut, where: str) -> date | None:
+    """The birth date, where it is one and not after the last encounter."""
+    if not (said := patient.get("birth_date")):
+        return None
+    try:
+        born = date.fromisoformat(said)
+    except (TypeError, ValueError):
+        born = date.max
+    if born.isoformat() <= (then or "9999"):
+        return born
+    left_out.add("a birth date that is no whole date, or lies after the last encounter", where)
+    return None
+
+
+def _age(patient: Mapping[str, Any], born: date | None, then: str) -> int | None:
     """Whole years from the birth date to the last encounter, else what an observation says."""
-    born = patient.get("birth_date")
-    if not (born and then):
+    if born is None or not then:
         said = patient.get("age")
         return said if isinstance(said, int) else None
-    try:
-        birth, day = date.fromisoformat(born), date.fromisoformat(then)
-        if birth <= day:
-            return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
-    except (TypeError, ValueError):
-        pass
-    left_out.add("birth dates that are no whole date, or lie after the last encounter,", where)
-    return None
+    year, month, day = (*map(int, then.split("-")), 1, 1)[:3]
+    return year - born.year - ((month, day) < (born.month, born.day))
 
 
 def _is_active(item: Item, then: str) -> bool:
@@ -162,7 +174,7 @@ def _coded(item: Item, left_out: LeftOut, as_written: bool) -> dict[str, Any]:
     fact: dict[str, Any] = {"name": text if as_written else without_tag(text)}
     system = SYSTEM_OF.get(str(uri).rstrip("/")) if uri else None
     if uri and system is None:
-        left_out.add("codes of a system that is not known", str(item.get("where", "")))
+        left_out.add("a code of a system that is not known", item["where"])
         return fact
     return fact | ({"code": code} if code else {}) | ({"system": system} if system else {})
 
@@ -175,16 +187,11 @@ def _drug(item: Item, left_out: LeftOut, as_written: bool) -> dict[str, Any]:
 
 
 def _of_last_visit(observed: Sequence[Item]) -> list[Item]:
-    """The observations of the visit with the latest one that is a fact, and of each thing the latest."""
-    known = [(o, kind) for o in observed if (kind := _kind_of(o))]
-    if not known:
-        return []
-
-    def visit(observation: Item) -> Any:
-        return observation.get("visit") or _day(observation.get("date"))
-
-    last = visit(max(known, key=lambda pair: str(pair[0].get("date") or ""))[0])
-    at_last = [{**o, "kind": kind} for o, kind in known if visit(o) == last]
+    """The observations of the encounter, and of the day, with the latest one; of each thing the latest."""
+    known = [{**o, "kind": kind} for o in observed if (kind := _kind_of(o))]
+    last = max(known, key=lambda o: str(o.get("date") or ""), default={})
+    day, visit = _day(last.get("date")), last.get("visit")
+    at_last = [o for o in known if _day(o.get("date")) == day or (visit and o.get("visit") == visit)]
     latest: dict[Any, str] = {}
     for o in at_last:
         thing = (o["kind"], o["text"])
@@ -207,10 +214,10 @@ def _vital(observation: Item) -> Vital | None:
 
 def _measured(observed: Sequence[Item], left_out: LeftOut, as_written: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     for o in observed:
-        value, unit, kind, where = o.get("value"), o.get("unit"), o["kind"], str(o.get("where", ""))
+        value, unit, kind, where = o.get("value"), o.get("unit"), o["kind"], o["where"]
         vital = _vital(o) if kind == "vitals" else None
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            left_out.add("measurements without a plain number", where)
+            left_out.add("a measurement without a plain number", where)
             continue
         if as_written:
             fact = {"name": o["text"], "value": value} | ({} if unit is None else {"unit": unit})
@@ -220,7 +227,7 @@ def _measured(observed: Sequence[Item], left_out: LeftOut, as_written: bool) -> 
         elif (fitting := in_unit(vital, value, str(unit or ""))) is not None:
             fact = {"name": vital.name, "value": fitting, "unit": vital.unit}
         else:
-            left_out.add("vital signs in a unit that does not fit", where)
+            left_out.add("a vital sign in a unit that does not fit", where)
             continue
         yield kind, fact | ({"code": o["code"]} if kind == "labs" and o.get("code") else {})
 

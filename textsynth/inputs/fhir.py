@@ -48,7 +48,7 @@ def rows_of_bundle(bundle: Any, where: str, left_out: LeftOut) -> Iterator[Row]:
     """The facts of each patient of a bundle."""
     entries = _at(bundle, "entry")
     if _at(bundle, "resourceType") != "Bundle":
-        left_out.add("bundles that are none", where)
+        left_out.add("a bundle that is none", where)
         return
     resources, aliases = list[tuple[str, Any]](), dict[str, str]()
     for number, entry in enumerate(entries if isinstance(entries, list) else (), 1):
@@ -58,14 +58,12 @@ def rows_of_bundle(bundle: Any, where: str, left_out: LeftOut) -> Iterator[Row]:
             aliases[_tail(url)] = str(resource["id"])
         resources.append((place, resource))
     if any(_is_old(resource) for _, resource in (*resources, ("", bundle))):
-        left_out.add("bundles of another version of FHIR than R4", where)
+        left_out.add("a bundle of another version of FHIR than R4", where)
         return
-    found = False
-    for row in rows_of_resources(resources, left_out, aliases):
-        found = True
-        yield row
-    if not found and not any(_at(resource, "resourceType") == "Patient" for _, resource in resources):
-        left_out.add("bundles without a patient", where)
+    if not any(_at(resource, "resourceType") == "Patient" for _, resource in resources):
+        left_out.add("a bundle without a patient", where)
+        return
+    yield from rows_of_resources(resources, left_out, aliases)
 
 
 def rows_of_resources(resources: Placed, left_out: LeftOut, aliases: Mapping[str, str] | None = None) -> Iterator[Row]:
@@ -94,9 +92,9 @@ class _Pool:
         """Take in what facts may come from."""
         kind = _text(_at(resource, "resourceType"))
         if kind is None or not _TYPE.fullmatch(kind):
-            self._left_out.add("resources that are no FHIR", place)
+            self._left_out.add("a resource that is no FHIR", place)
         elif _is_old(resource):
-            self._left_out.add("resources of another version of FHIR than R4", place)
+            self._left_out.add("a resource of another version of FHIR than R4", place)
         elif kind == "Patient":
             patient_id, patient = str(resource.get("id") or place), _patient(resource)
             first = self._people.setdefault(patient_id, (place, patient))[1]
@@ -107,8 +105,8 @@ class _Pool:
 
     def patients(self) -> Iterator[tuple[str, Row]]:
         """The data of each patient, once all is in."""
-        for patient_id in self._doubtful:
-            self._left_out.add("patients with two birth dates", self._people[patient_id][0])
+        for patient_id in (one for one in self._people if one in self._doubtful):
+            self._left_out.add("a patient with two birth dates", self._people[patient_id][0])
         for (kind, _), (place, resource) in self._others.items():
             said = {_text(resource.get("status")), _code(resource, "verificationStatus")}
             if kind != "Medication" and not said & _ERRORS:
@@ -121,15 +119,15 @@ class _Pool:
         """Put what a resource says into the data of the patient whom it is about."""
         subject = self._target(resource.get("subject") or resource.get("patient"))
         if subject not in self._people:
-            self._left_out.add("resources that refer to no patient who is there", place)
+            self._left_out.add("a resource that refers to no patient who is there", place)
             return
         visit = self._target(resource.get("encounter") or resource.get("context"))
         if visit and ("Encounter", visit) not in self._others:
-            self._left_out.add("references to encounters that are not there", place)
+            self._left_out.add("a reference to an encounter that is not there", place)
             visit = ""
         if "medicationReference" in resource:
             if (concept := self._medication(resource)) is None:
-                self._left_out.add("references to medications that are not there", place)
+                self._left_out.add("a reference to a medication that is not there", place)
                 return
             resource = {**resource, "medicationCodeableConcept": concept}
         _READERS[kind](resource, self._people[subject][1], visit, place, self._left_out)
@@ -217,7 +215,7 @@ def _note(resource: Resource, patient: Row, _visit: str, place: str, left_out: L
         try:
             text = base64.b64decode(data, validate=True).decode("utf-8")
         except (binascii.Error, ValueError):
-            left_out.add("notes that are no base64 of UTF-8 text", place)
+            left_out.add("a note that is no base64 of UTF-8 text", place)
             continue
         moment = resource.get("date") or resource.get("effectiveDateTime") or resource.get("issued")
         patient.setdefault("notes", []).append({"text": text, "date": moment})
@@ -248,7 +246,7 @@ def _add(patient: Row, name: str, concept: Any, rest: Row, place: str, left_out:
     coding = min(codings, key=lambda one: str(one.get("system")) not in SYSTEM_OF, default={})
     text = _text(_at(concept, "text")) or next(filter(None, (_text(one.get("display")) for one in codings)), None)
     if text is None:
-        left_out.add("codes without a name", place)
+        left_out.add("a code without a name", place)
         return
     code = {"code": _text(coding.get("code")), "system": _text(coding.get("system"))}
     patient.setdefault(name, []).append({"text": text, **code, **rest, "where": place})

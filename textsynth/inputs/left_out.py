@@ -17,9 +17,9 @@ class LeftOut:
         self._found: dict[str, tuple[int, str]] = {}
 
     def add(self, what: str, where: str) -> None:
-        """Count one more of `what`, a plural such as `bundles without a patient`."""
+        """Count one more of `what`, such as `a bundle without a patient`."""
         if self._strict:
-            raise InputError(f"{where}: {what} cannot be used. Mend or remove it.")
+            raise InputError(f"{where}: {what}. Mend or remove it.")
         count, first = self._found.get(what, (0, where))
         self._found[what] = count + 1, first
 
@@ -30,4 +30,4 @@ class LeftOut:
 
     def sentences(self) -> list[str]:
         """One sentence for each reason."""
-        return [f"{count:,} {what} left out (first: {where})." for what, (count, where) in self._found.items()]
+        return [f"{what}: {count:,} left out (first: {where})." for what, (count, where) in self._found.items()]

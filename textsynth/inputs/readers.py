@@ -156,7 +156,7 @@ def _folder(path: Path, place: str, split: str, left_out: LeftOut) -> Iterator[R
             try:
                 bundle = _json(file)
             except InputError:
-                left_out.add("files that are no JSON", file.name)
+                left_out.add("a file that is no JSON", file.name)
                 continue
             yield from rows_of_bundle(bundle, file.name, left_out)
     else:
