@@ -178,7 +178,11 @@ def _content(source: str) -> str:
     """The hash of a file or of a folder's run, so that another input is not taken for the same."""
     digest = hashlib.sha256()
     path = Path(source)
-    for file in [path / "accepted.jsonl", path / "rejected.jsonl"] if path.is_dir() else [path]:
+    if (path / "run.db").is_file():
+        files = [path / "accepted.jsonl", path / "rejected.jsonl"]
+    else:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+    for file in files:
         if file.is_file():
             with file.open("rb") as opened:
                 digest.update(hashlib.file_digest(opened, "sha256").digest())

@@ -22,6 +22,7 @@ from textsynth.inputs.seeds import load_seeds
 from textsynth.job import job_from
 
 SNOMED, RXNORM, LOINC = "http://snomed.info/sct", "http://www.nlm.nih.gov/research/umls/rxnorm", "http://loinc.org"
+HEMOGLOBIN = "Hemoglobin [Mass/volume] in Blood"
 NOTE = "Placeholder Patient was seen for a sore throat."
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "clinical"
 Bundle = dict[str, Any]
@@ -99,7 +100,8 @@ RESOURCES: list[Bundle] = [
     observed("Body Weight", "29463-7", 150, "[lb_av]"),
     observed("Oral temperature", "8331-1", 98.6, "[degF]"),
     PRESSURE,
-    observed("Hemoglobin [Mass/volume] in Blood", "718-7", 13.16718, "g/dL", "laboratory"),
+    observed(HEMOGLOBIN, "718-7", 13.16718, "g/dL", "laboratory")
+    | {"code": {"coding": [{"system": "urn:local", "code": "HB"}, {"system": LOINC, "code": "718-7"}], "text": HEMOGLOBIN}},
     observed("Total score [MMSE]", "72106-8", 29, "{score}", "survey"),
     {
         "resourceType": "DocumentReference", "id": "d1", "status": "current", "subject": {"reference": "Patient/p1"},
@@ -255,6 +257,9 @@ FAULTS: list[tuple[Callable[[list[Bundle]], None], str, dict[str, Any] | None]] 
     (changed("Observation", 4, valueQuantity=quantity(5, "g/dL") | {"comparator": "<"}),
      "a measurement without a plain number: 1 left out", {"labs": []}),
     (changed("Observation", 4, valueQuantity={"value": SECRET}), "a measurement without a plain number", {"labs": []}),
+    (changed("Observation", 4, code=concept("Hemoglobin", "1", SNOMED)),
+     "a code of a lab value that is not of LOINC: 1 left out",
+     {"labs": [{"name": "Hemoglobin", "value": 13.2, "unit": "g/dL"}]}),
     (more(SECRET), "a resource that is no FHIR: 1 left out (first: b.jsonl row 1 entry 19).", {}),
     (more({"resourceType": SECRET + " 1"}), "a resource that is no FHIR: 1 left out", {}),
     (changed("DocumentReference", content=[{"attachment": {"contentType": "text/plain", "data": SECRET}}]),
@@ -339,6 +344,15 @@ def test_seeds_say_what_was_left_out(tmp_path: Path) -> None:
 def test_seeds_of_which_nothing_is_left_are_a_fault(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"seeds.path: a bundle without a patient: 2 left out .*Nothing else is there"):
         seeds_of(tmp_path, [bundle_of([]), bundle_of(RESOURCES[1:])])
+
+
+def test_what_is_no_fault_is_passed_over(tmp_path: Path) -> None:
+    """Entries without a resource, plans for a drug, and what was entered in error."""
+    plan = prescribed("Warfarin Sodium 5 MG Oral Tablet", "855332") | {"intent": "plan"}
+    error = observed("Body Weight", "29463-7", 950, "kg") | {"id": "x", "status": "entered-in-error"}
+    bundle = bundle_of([*RESOURCES, plan, error])
+    bundle["entry"].append({"request": {"method": "DELETE", "url": "Patient/p9"}})
+    assert list(rows_in(bundle, "row 1", LeftOut(strict=True))) == [ROW]
 
 
 # References

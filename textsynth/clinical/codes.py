@@ -40,9 +40,9 @@ AGE = "30525-0"  # LOINC: age, where there is no date from which a birth date wo
 
 
 class Vital(NamedTuple):
-    """A vital sign: its name, LOINC codes (the first is written), unit, decimals on a chart, and other units.
+    """A vital sign: its name, LOINC codes (the first is written), unit, decimals on a chart, other names.
 
-    `also` are UCUM units that are turned into `unit`: value * factor + offset.
+    `also` are units that are turned into `unit`: value * factor + offset.
     """
 
     name: str
@@ -53,22 +53,23 @@ class Vital(NamedTuple):
     called: tuple[str, ...] = ()
 
 
-_RATE = {"1/min": (1.0, 0.0), "{beats}/min": (1.0, 0.0), "{breaths}/min": (1.0, 0.0), "bpm": (1.0, 0.0)}
+_SAME = (1.0, 0.0)
+_RATE = dict.fromkeys(("1/min", "{beats}/min", "{breaths}/min", "beats/min", "breaths/min", "bpm"), _SAME)
+_HEAT = dict.fromkeys(("[degF]", "degF", "°F"), (5 / 9, -160 / 9)) | dict.fromkeys(("degC", "°C"), _SAME)
+_POUNDS = dict.fromkeys(("[lb_av]", "lb", "lbs"), (0.45359237, 0.0))
 VITALS = (
     Vital("systolic blood pressure", ("8480-6",), "mmHg", 0, {}),
     Vital("diastolic blood pressure", ("8462-4",), "mmHg", 0, {}),
     Vital("heart rate", ("8867-4", "8889-8"), "/min", 0, _RATE, ("pulse",)),
     Vital("respiratory rate", ("9279-1",), "/min", 0, _RATE),
-    Vital("temperature", ("8310-5", "8331-1", "8332-3", "8328-7", "8333-0"), "Cel", 1,
-          {"[degF]": (5 / 9, -160 / 9), "degF": (5 / 9, -160 / 9), "degC": (1.0, 0.0)},
+    Vital("temperature", ("8310-5", "8331-1", "8332-3", "8328-7", "8333-0"), "Cel", 1, _HEAT,
           ("body temperature", "oral temperature")),
     Vital("oxygen saturation", ("2708-6", "59408-5"), "%", 0, {}),
-    Vital("weight", ("29463-7", "3141-9"), "kg", 1, {"g": (0.001, 0.0), "[lb_av]": (0.45359237, 0.0)},
-          ("body weight",)),
+    Vital("weight", ("29463-7", "3141-9"), "kg", 1, {"g": (0.001, 0.0)} | _POUNDS, ("body weight",)),
     Vital("height", ("8302-2", "8306-3", "3137-7"), "cm", 1, {"m": (100.0, 0.0), "[in_i]": (2.54, 0.0)},
           ("body height", "body length")),
     Vital("body mass index", ("39156-5",), "kg/m2", 1, {}),
-    Vital("pain severity", ("72514-3",), "/10", 0, {"{score}": (1.0, 0.0)},
+    Vital("pain severity", ("72514-3",), "/10", 0, {"{score}": _SAME},
           ("pain severity - 0-10 verbal numeric rating [score] - reported",)),
 )  # fmt: skip
 VITAL_OF_LOINC = {code: vital for vital in VITALS for code in vital.loinc}
@@ -77,7 +78,7 @@ VITAL_NAMED = {name: vital for vital in VITALS for name in (vital.name, *vital.c
 # Units whose name in a note is not their UCUM code.
 _NAMED = {"mmHg": "mm[Hg]", "/10": "{score}", "IU/L": "[IU]/L", "mIU/L": "m[IU]/L", "uIU/mL": "u[IU]/mL",
           "mEq/L": "meq/L", "mL/min/1.73 m2": "mL/min/{1.73_m2}"}  # fmt: skip
-_SAME = """% /min Cel cm fL g/L g/dL kU/L kg kg/m2 mg/L mg/dL mg/g mL mL/min mm/h mmol/L ng/dL ng/mL pg pg/mL s ug/L
-ug/dL umol/L U/L 10*3/uL 10*6/uL 10*9/L 10*12/L nmol/L pmol/L mmol/mol"""
-UCUM_OF = {unit: unit for unit in _SAME.split()} | _NAMED
+_UNCHANGED = """% /min Cel cm fL g/L g/dL kU/L kg kg/m2 mg/L mg/dL mg/g mL mL/min mm/h mmol/L ng/dL ng/mL pg pg/mL s
+ug/L ug/dL umol/L U/L 10*3/uL 10*6/uL 10*9/L 10*12/L nmol/L pmol/L mmol/mol"""
+UCUM_OF = {unit: unit for unit in _UNCHANGED.split()} | _NAMED
 UNIT_OF = {code: unit for unit, code in UCUM_OF.items()} | {"mm Hg": "mmHg", "1": "", "{score}": "", "[pH]": ""}

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from textsynth.clinical.codes import SYSTEM_OF, UNIT_OF, VITAL_NAMED, VITAL_OF_LOINC, Vital
+from textsynth.clinical.codes import SYSTEM_OF, SYSTEMS, UNIT_OF, VITAL_NAMED, VITAL_OF_LOINC, Vital
 from textsynth.inputs.charted import drug_name, in_unit, is_problem, lab_name, rounded, without_tag
 from textsynth.inputs.left_out import LeftOut
 
@@ -222,14 +222,18 @@ def _measured(observed: Sequence[Item], left_out: LeftOut, as_written: bool) -> 
         if as_written:
             fact = {"name": o["text"], "value": value} | ({} if unit is None else {"unit": unit})
         elif vital is None:
-            name, code = lab_name(str(o["text"])), UNIT_OF.get(str(unit or ""), unit or "")
-            fact = {"name": name, "value": rounded(value), "unit": code}
+            name, plain = lab_name(str(o["text"])), UNIT_OF.get(str(unit or ""), unit or "")
+            fact = {"name": name, "value": rounded(value), "unit": plain}
         elif (fitting := in_unit(vital, value, str(unit or ""))) is not None:
             fact = {"name": vital.name, "value": fitting, "unit": vital.unit}
         else:
             left_out.add("a vital sign in a unit that does not fit", where)
             continue
-        yield kind, fact | ({"code": o["code"]} if kind == "labs" and o.get("code") else {})
+        loinc = o.get("code") if kind == "labs" else None
+        if loinc and SYSTEM_OF.get(str(o.get("system") or SYSTEMS["LOINC"])) != "LOINC":
+            left_out.add("a code of a lab value that is not of LOINC", where)
+            loinc = None
+        yield kind, fact | ({"code": loinc} if loinc else {})
 
 
 def _once(facts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

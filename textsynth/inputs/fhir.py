@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from textsynth.clinical.codes import AGE, LISTS, SOURCE, SYSTEM_OF
+from textsynth.clinical.codes import AGE, LISTS, SOURCE, SYSTEM_OF, SYSTEMS
 from textsynth.inputs.facts import facts_of
 from textsynth.inputs.left_out import LeftOut
 
@@ -28,7 +28,7 @@ _FLATTENED = {"birth_date", "conditions", "medications", "encounters"}
 _ERRORS = {"entered-in-error", "refuted", "cancelled", "not-done"}
 
 
-def rows_in(row: Mapping[str, Any], where: str, left_out: LeftOut) -> Iterator[Row]:
+def rows_in(row: Row, where: str, left_out: LeftOut) -> Iterator[Row]:
     """A row of a file: of a bundle (the row itself, or under the key `bundle`) or a flattened patient the facts.
 
     Any other row stays as it is.
@@ -41,7 +41,7 @@ def rows_in(row: Mapping[str, Any], where: str, left_out: LeftOut) -> Iterator[R
     elif row.keys() >= _FLATTENED:
         yield facts_of(row, left_out, where)
     else:
-        yield dict(row)
+        yield row
 
 
 def rows_of_bundle(bundle: Any, where: str, left_out: LeftOut) -> Iterator[Row]:
@@ -51,8 +51,10 @@ def rows_of_bundle(bundle: Any, where: str, left_out: LeftOut) -> Iterator[Row]:
         left_out.add("a bundle that is none", where)
         return
     resources, aliases = list[tuple[str, Any]](), dict[str, str]()
-    for number, entry in enumerate(entries if isinstance(entries, list) else (), 1):
+    for number, entry in enumerate(_list(entries), 1):
         resource, place = _at(entry, "resource"), f"{where} entry {number}"
+        if isinstance(entry, dict) and "resource" not in entry:  # such as a request to delete one
+            continue
         if isinstance(resource, dict) and (url := _text(_at(entry, "fullUrl"))):
             resource = {"id": _tail(url), **resource}
             aliases[_tail(url)] = str(resource["id"])
@@ -182,6 +184,8 @@ def _allergy(resource: Resource, patient: Row, _visit: str, place: str, left_out
 
 
 def _medication(resource: Resource, patient: Row, _visit: str, place: str, left_out: LeftOut) -> None:
+    if _text(resource.get("intent")) in ("proposal", "plan", "option"):
+        return
     begun = resource.get("authoredOn") or resource.get("effectiveDateTime") or _at(resource, "effectivePeriod", "start")
     # The text of a dosage is a dose only where we wrote it; elsewhere it says how and when to take it.
     dose = _at(resource, "dosage", 0, "text") if patient["as_written"] else None
@@ -243,7 +247,8 @@ _READERS: Mapping[str, Callable[[Resource, Row, str, str, LeftOut], None]] = {
 def _add(patient: Row, name: str, concept: Any, rest: Row, place: str, left_out: LeftOut) -> None:
     """One more item of a list, with the name and the best code of a CodeableConcept."""
     codings = [coding for coding in _list(_at(concept, "coding")) if isinstance(coding, Mapping)]
-    coding = min(codings, key=lambda one: str(one.get("system")) not in SYSTEM_OF, default={})
+    best = {SYSTEMS["LOINC"]} if name == "observations" else SYSTEM_OF
+    coding = min(codings, key=lambda one: str(one.get("system")) not in best, default={})
     text = _text(_at(concept, "text")) or next(filter(None, (_text(one.get("display")) for one in codings)), None)
     if text is None:
         left_out.add("a code without a name", place)
