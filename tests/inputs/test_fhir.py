@@ -23,6 +23,7 @@ from textsynth.job import job_from
 
 SNOMED, RXNORM, LOINC = "http://snomed.info/sct", "http://www.nlm.nih.gov/research/umls/rxnorm", "http://loinc.org"
 HEMOGLOBIN = "Hemoglobin [Mass/volume] in Blood"
+NAME = {"text": HEMOGLOBIN}
 NOTE = "Placeholder Patient was seen for a sore throat."
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "clinical"
 Bundle = dict[str, Any]
@@ -101,7 +102,7 @@ RESOURCES: list[Bundle] = [
     observed("Oral temperature", "8331-1", 98.6, "[degF]"),
     PRESSURE,
     observed(HEMOGLOBIN, "718-7", 13.16718, "g/dL", "laboratory")
-    | {"code": {"coding": [{"system": "urn:local", "code": "HB"}, {"system": LOINC, "code": "718-7"}], "text": HEMOGLOBIN}},
+    | {"code": {"coding": [{"system": "urn:local", "code": "HB"}, {"system": LOINC, "code": "718-7"}]} | NAME},
     observed("Total score [MMSE]", "72106-8", 29, "{score}", "survey"),
     {
         "resourceType": "DocumentReference", "id": "d1", "status": "current", "subject": {"reference": "Patient/p1"},
