@@ -91,6 +91,7 @@ RESOURCES: list[Bundle] = [
     condition("Received certificate of high school education (finding)", "473461003"),
     condition("History of appendectomy (situation)", "428251008"),
     condition("Viral sinusitis (disorder)", "444814009", "resolved", abatementDateTime="2019-01-20"),
+    condition("Otitis media", "65363002", "resolved"),
     prescribed("24 HR Metformin hydrochloride 500 MG Extended Release Oral Tablet", "860975"),
     prescribed("Ibuprofen 200 MG Oral Tablet", "310965", "stopped"),
     {
@@ -261,7 +262,7 @@ FAULTS: list[tuple[Callable[[list[Bundle]], None], str, dict[str, Any] | None]] 
     (changed("Observation", 4, code=concept("Hemoglobin", "1", SNOMED)),
      "a code of a lab value that is not of LOINC: 1 left out",
      {"labs": [{"name": "Hemoglobin", "value": 13.2, "unit": "g/dL"}]}),
-    (more(SECRET), "a resource that is no FHIR: 1 left out (first: b.jsonl row 1 entry 19).", {}),
+    (more(SECRET), "a resource that is no FHIR: 1 left out (first: b.jsonl row 1 entry 20).", {}),
     (more({"resourceType": SECRET + " 1"}), "a resource that is no FHIR: 1 left out", {}),
     (changed("DocumentReference", content=[{"attachment": {"contentType": "text/plain", "data": SECRET}}]),
      "a note that is no base64 of UTF-8 text: 1 left out", {"note": ...}),
@@ -320,7 +321,7 @@ def test_a_file_of_a_folder_that_is_no_bundle_is_left_out(tmp_path: Path) -> Non
     ("a.json", json.dumps(RESOURCES[0]), r"a\.json is no FHIR Bundle"),
     ("a.json", "[" * 200_000, r"a\.json: .*(nested too deep|not JSON)"),
     ("a.json", '{"resourceType": "Bundle", "id": "\\ud83d"}', r"a\.json: half of a surrogate pair"),
-    ("a.ndjson", lines(RESOURCES) + SECRET, r"a\.ndjson line 19: not JSON"),
+    ("a.ndjson", lines(RESOURCES) + SECRET, r"a\.ndjson line 20: not JSON"),
 ])  # fmt: skip
 def test_a_faulty_file_is_one_sentence(tmp_path: Path, name: str, text: str, says: str) -> None:
     (tmp_path / name).write_text(text)
@@ -381,8 +382,11 @@ def test_references_of_a_transaction_are_followed() -> None:
 
 def test_the_stay_is_the_last_encounter_with_its_parts() -> None:
     inpatient = {"class": {"code": "IMP"}, "period": {"start": "2020-06-14", "end": "2020-06-20T11:00:00+02:00"}}
-    encounters = [ENCOUNTERS[0], ENCOUNTERS[1] | {"partOf": {"reference": "Encounter/e3"}},
-                  ENCOUNTERS[1] | inpatient | {"id": "e3"}]  # fmt: skip
+    ward = {"class": {"code": "IMP"}, "period": {"start": "2020-06-15", "end": "2020-06-16"}, "id": "e4"}
+    part = {"partOf": {"reference": "Encounter/e3"}}
+    encounters = [
+        ENCOUNTERS[0], ENCOUNTERS[1] | part, ENCOUNTERS[1] | ward | part, ENCOUNTERS[1] | inpatient | {"id": "e3"},
+    ]  # fmt: skip
     [row] = rows_in(bundle_of([RESOURCES[0], *encounters]), "row 1", LeftOut(strict=True))
     assert [row[name] for name in ("age", "admitted", "discharged", "seen")] == [
         65, "2020-06-14", "2020-06-20", "2020-06-15",

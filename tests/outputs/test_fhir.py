@@ -60,7 +60,8 @@ def read_back(record: dict[str, Any], way: str) -> Any:
 @pytest.mark.parametrize("way", READERS)
 def test_what_goes_out_comes_in_as_it_was(way: str) -> None:
     assert read_back(RECORD, way) == RECORD
-    assert read_back({"note": "Only a text."}, way) == {"note": "Only a text."}
+    for record in ({"note": "Only a text."}, {"age": -1, "seen": "2024-01-01"}, {"age": 130, "seen": "0100-02-28"}):
+        assert read_back(record, way) == record
 
 
 def texts(alphabet: str | None = None) -> st.SearchStrategy[str]:
