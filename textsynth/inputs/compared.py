@@ -57,7 +57,9 @@ class Compared:
         return [text_of(row, names) for row in self.rows[which]]
 
 
-def read_sample(source: str, place: str, most: int, rng: random.Random, left_out: LeftOut) -> tuple[list[Row], int]:
+def read_sample(
+    source: str, place: str, most: int, rng: random.Random, left_out: LeftOut | None = None
+) -> tuple[list[Row], int]:
     """At most `most` rows drawn evenly, in file order (Vitter's algorithm R), and how many the file has."""
     kept: list[tuple[int, Row]] = []
     count = 0
