@@ -214,6 +214,7 @@ def notes_on(job: Job, seeds: SeedSet, examples: Sequence[tuple[int, int]]) -> l
     dropped = [f"{counts[key]} {what}" for key, what in said.items() if counts.get(key)]
     left_out = f" ({', '.join(dropped)})" if dropped else ""
     notes.append(f"seeds: {counts['read']} rows read{left_out}; {counts['shown']} shown, {counts['holdout']} held out.")
+    notes += [f"seeds: {sentence}" for sentence in seeds.left_out]
     for number, (asked, able) in enumerate(examples):
         if asked > able:
             notes.append(f"step {number}: {asked} examples are asked for, {able} seeds have what it writes.")

@@ -24,12 +24,14 @@ def report(folder: RunFolder) -> None:
 
 def export(
     folder: RunFolder,
-    format: Annotated[str, typer.Option("--format", metavar="F", help="jsonl, csv, parquet or dataset.")] = "jsonl",
+    format: Annotated[
+        str, typer.Option("--format", metavar="F", help="jsonl, csv, parquet, dataset; for fhir also ndjson.")
+    ] = "jsonl",
     out: Annotated[
         Path, typer.Option("--out", metavar="PATH", help="A new file or folder.", show_default=False)
     ] = Path(),
     layout: Annotated[
-        str, typer.Option("--as", metavar="LAYOUT", help="messages, alpaca, sharegpt, prompt_completion, preference...")
+        str, typer.Option("--as", metavar="LAYOUT", help="messages, alpaca, sharegpt, preference, fhir...")
     ] = "records",
     system: Annotated[str | None, typer.Option(metavar="TEXT", help="A system turn; {field} is filled in.")] = None,
     prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="What is asked, such as '{question}'.")] = None,

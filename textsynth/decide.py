@@ -16,6 +16,7 @@ from textsynth.engines.base import Engine
 from textsynth.errors import InputError
 from textsynth.folder import begin
 from textsynth.inputs.dialects import validator
+from textsynth.inputs.left_out import LeftOut
 from textsynth.inputs.readers import read_rows
 from textsynth.inputs.tighten import tighten
 from textsynth.ledger import Ledger
@@ -51,9 +52,11 @@ def filter_records(prepared: Prepared, source: str, out: Path, on_progress: Show
     with Store(Path(source), write=False) if is_run else nullcontext() as old:
         if old is None or not old.get("engines"):
             prepared = replace(prepared, steps=())  # no step's bound has cut what was made elsewhere
-        count = _count(source, old)
+        left_out = LeftOut()
+        count = _count(source, old, left_out)
         if not count:
             raise InputError(f"filter: {source} holds no records. Give a file of records, or a run folder.")
+        prepared = replace(prepared, notes=[*prepared.notes, *(f"filter: {said}" for said in left_out.sentences())])
         with begin(prepared, out, {"input": _content(source)}) as store:
             if old is not None:
                 store.copy_run(old)
@@ -164,10 +167,10 @@ class FilterRun(Run):
             number += 1
 
 
-def _count(source: str, old: Store | None) -> int:
+def _count(source: str, old: Store | None, left_out: LeftOut) -> int:
     """The records of a source. All of a file is read, so that its faults are heard before anything is written."""
     if old is None:
-        return sum(1 for _ in read_rows(source, Path(), "filter"))
+        return sum(1 for _ in read_rows(source, Path(), "filter", left_out=left_out))
     return int(next(old.rows("SELECT COUNT(*) AS count FROM records WHERE fields IS NOT NULL"))["count"])
 
 
@@ -175,7 +178,11 @@ def _content(source: str) -> str:
     """The hash of a file or of a folder's run, so that another input is not taken for the same."""
     digest = hashlib.sha256()
     path = Path(source)
-    for file in [path / "accepted.jsonl", path / "rejected.jsonl"] if path.is_dir() else [path]:
+    if (path / "run.db").is_file():
+        files = [path / "accepted.jsonl", path / "rejected.jsonl"]
+    else:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+    for file in files:
         if file.is_file():
             with file.open("rb") as opened:
                 digest.update(hashlib.file_digest(opened, "sha256").digest())
@@ -186,7 +193,7 @@ def _records(prepared: Prepared, source: str, old: Store | None) -> Iterator[Rec
     if old is not None:
         yield from (_record(row) for row in old.records() if row["fields"] is not None)
         return
-    for number, row in enumerate(read_rows(source, Path(), "filter")):
+    for number, row in enumerate(read_rows(source, Path(), "filter", left_out=LeftOut())):
         fields = {name: _typed(value, prepared.properties.get(name, {})) for name, value in row.items()}
         yield Record(f"r{number:07d}", 0, {}, fields, lineage={"source": Path(source).name, "row": number + 1})
 

@@ -14,6 +14,7 @@ from typing import Any
 from textsynth.errors import InputError, MissingExtraError
 from textsynth.inputs.compared import Compared, compared, read_sample
 from textsynth.inputs.dialects import fast_validator
+from textsynth.inputs.left_out import LeftOut
 from textsynth.inputs.schemas import load_schema, property_schemas
 from textsynth.outputs.store import Store
 from textsynth.prepare import Prepared
@@ -57,11 +58,15 @@ def evaluate(
     gates = [_parse(text) for text in require]
     rows: dict[str, Any] = {}
     files: dict[str, Any] = {}
+    notes: list[str] = []
     for which, source in (("synthetic", synthetic), ("real", real), ("holdout", holdout)):
         if source is not None:
-            rows[which], count = read_sample(str(source), f"--{which}", most, rng_for(rng_seed, "evaluate", which))
+            rng, left_out = rng_for(rng_seed, "evaluate", which), LeftOut()
+            rows[which], count = read_sample(str(source), f"--{which}", most, rng, left_out)
             files[which] = {"name": Path(source).name, "records": count}
+            notes += [f"--{which}: {sentence}" for sentence in left_out.sentences()]
     data = compared(rows, files, columns or {}, text, rng_seed)
+    data.notes.extend(notes)
     for which, file in files.items():
         if not file.get("from_real") and file["records"] > most:
             data.notes.append(f"--{which}: {most:,} of {file['records']:,} records are used, drawn at random.")

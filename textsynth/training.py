@@ -13,6 +13,7 @@ from textsynth.engines.local import LocalModel
 from textsynth.errors import InputError
 from textsynth.outputs.card import card
 from textsynth.outputs.export import accepted_records, replacing, unwritable
+from textsynth.outputs.fhir import resources_of
 from textsynth.outputs.layouts import Layout, NoRow, layout_for
 from textsynth.outputs.saved import check_format, check_place, save
 from textsynth.outputs.splits import assign, joined
@@ -49,8 +50,8 @@ def export(
 
     Args:
         store: the run.
-        format: jsonl, csv, parquet or dataset.
-        out: the new file; with `shares`, or for a dataset, the new folder.
+        format: jsonl, csv, parquet, dataset, or for the layout fhir jsonl or ndjson.
+        out: the new file; with `shares`, for a dataset or for ndjson, the new folder.
         force: replace an earlier export that is there.
         layout: one of `layouts.LAYOUTS`; templates: its system, prompt and completion.
         tokenizer: a model whose chat template and tokenizer count a row; max_length: rows of more tokens are left out.
@@ -62,7 +63,7 @@ def export(
             no record to write.
         StoreError: the disk is full.
     """
-    check_format(format)
+    check_format(format, layout == "fhir", bool(shares))
     check_place(out, format, bool(shares), force, store.folder)
     if (tokenizer is None) != (max_length is None):
         raise InputError("export: --tokenizer and --max-length go together. Give both.")
@@ -77,6 +78,7 @@ def export(
         raise InputError(_nothing(store, left_out, firsts))
     notes += [f"{number} records left out: {why} (first: {firsts[why]})." for why, number in left_out.items()]
     notes += [sentence for sentence in (count.said if count else ())]
+    notes += _placeless(store, kept) if layout == "fhir" else []
     parts = _split(store, kept, shares, stratify, rng_seed) if shares else {"": kept}
     schema = store.get("schema") or {} if layout == "records" else {}
     if shares and format != "dataset":
@@ -86,7 +88,7 @@ def export(
             raise unwritable(out, error) from None
     columns = save({name: _rows(store, laid, flags) for name, flags in parts.items()}, format, out, schema)
     sizes = {name: sum(flags) for name, flags in parts.items()}
-    if out.is_dir():
+    if out.is_dir() and format != "ndjson":
         with replacing(out / "README.md") as file:
             file.write(card(store, laid, sizes, left_out, format).encode("utf-8", "replace"))
     return Exported(out, sum(kept), columns, left_out, sizes if shares else {}, notes)
@@ -114,7 +116,7 @@ def _kept(
     kept, left_out, firsts = array("b"), Counter[str](), dict[str, str]()
     for row in accepted_records(store):
         try:
-            layout.row(row["fields"])
+            layout.row(row["fields"], row["id"])
             if count is not None and most is not None and count.of(layout, row["fields"]) > most:
                 raise NoRow(f"has more than {most} tokens")
             kept.append(1)
@@ -132,11 +134,19 @@ def _nothing(store: Store, left_out: Mapping[str, int], firsts: Mapping[str, str
     return f"export: no record has a row in this layout; {firsts[why]} {why}. Use another --as, or other templates."
 
 
+def _placeless(store: Store, kept: Sequence[int]) -> list[str]:
+    """What of the records FHIR has no place for, and of how many records."""
+    lost = Counter[str]()
+    for row, wanted in zip(accepted_records(store), kept, strict=True):
+        lost.update(resources_of(row["id"], row["fields"])[1] if wanted else ())
+    return [f"{name}: no place in FHIR, left out of {number:,} records." for name, number in lost.items()]
+
+
 def _rows(store: Store, layout: Layout, flags: Sequence[int]) -> Callable[[], Iterator[Row]]:
     def rows() -> Iterator[Row]:
         for row, wanted in zip(accepted_records(store), flags, strict=True):
             if wanted:
-                yield layout.row(row["fields"])
+                yield layout.row(row["fields"], row["id"])
 
     return rows
 

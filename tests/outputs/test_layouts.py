@@ -63,7 +63,7 @@ def test_a_record_becomes_this_row(name: str, fields: dict[str, Any], row: dict[
 
 
 def test_every_layout_has_a_row_in_the_table() -> None:
-    assert {name for name, _, _ in ROWS} == set(LAYOUTS)
+    assert {name for name, _, _ in ROWS} == set(LAYOUTS) - {"fhir"}  # which test_fhir.py holds
 
 
 def test_templates_fill_in_fields_and_all_others_as_json() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from textsynth.errors import InputError
 from textsynth.inputs.infer import FREE_TEXT_WORDS, is_free_text
+from textsynth.inputs.left_out import LeftOut
 from textsynth.inputs.readers import Row, read_rows
 from textsynth.inputs.seeds import to_numbers
 from textsynth.records import canonical_json, rng_for, text_of
@@ -56,11 +57,13 @@ class Compared:
         return [text_of(row, names) for row in self.rows[which]]
 
 
-def read_sample(source: str, place: str, most: int, rng: random.Random) -> tuple[list[Row], int]:
+def read_sample(
+    source: str, place: str, most: int, rng: random.Random, left_out: LeftOut | None = None
+) -> tuple[list[Row], int]:
     """At most `most` rows drawn evenly, in file order (Vitter's algorithm R), and how many the file has."""
     kept: list[tuple[int, Row]] = []
     count = 0
-    for at, row in enumerate(read_rows(source, Path(), place)):
+    for at, row in enumerate(read_rows(source, Path(), place, left_out=left_out)):
         count = at + 1
         if at < most:
             kept.append((at, row))

@@ -1,4 +1,4 @@
-"""Rows out of files: jsonl, csv and parquet (each also .gz), a folder of .txt, a saved or named dataset.
+"""Rows out of files: jsonl, csv, parquet and FHIR (each also .gz), a folder of .txt, a saved or named dataset.
 
 Every reader is a generator, so a file larger than memory passes through row by row.
 """
@@ -11,23 +11,28 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from textsynth.errors import InputError
+from textsynth.inputs.fhir import rows_in, rows_of_bundle, rows_of_resources
+from textsynth.inputs.left_out import LeftOut
 
 Row = dict[str, Any]
 _MAX_FIELD = 2**31 - 1
 
 
-def read_rows(source: str, base: Path, place: str, split: str = "train") -> Iterator[Row]:
-    """Yield the rows of a file, folder or dataset in their order.
+def read_rows(
+    source: str, base: Path, place: str, split: str = "train", left_out: LeftOut | None = None
+) -> Iterator[Row]:
+    """Yield the rows of a file, folder or dataset in their order; of FHIR, one a patient (see `inputs/fhir.py`).
 
     Args:
         source: a path, relative to `base`, or the name of a dataset that the `datasets` library can load.
         place: how messages name the key that holds `source`.
         split: the split of a dataset.
+        left_out: counts what of FHIR data cannot be used; without it that is an error.
 
     Raises:
         InputError: when the first row is asked for or while reading; the message names the file and line.
@@ -38,11 +43,17 @@ def read_rows(source: str, base: Path, place: str, split: str = "train") -> Iter
         is_folder, is_file = path.is_dir(), path.is_file()
     except OSError as error:
         raise InputError(f"{place} is {path.name}: it cannot be read ({error.strerror}). Check the path.") from None
+    left_out = LeftOut(strict=True) if left_out is None else left_out
     if is_folder:
-        yield from _saved_dataset(path, split) if _is_dataset(path) else _text_folder(path, place)
+        yield from _folder(path, place, split, left_out)
     elif is_file:
         if kind.endswith(".jsonl"):
-            yield from _jsonl(path)
+            for number, row in enumerate(_jsonl(path), 1):
+                yield from rows_in(row, f"{path.name} row {number}", left_out)
+        elif kind.endswith(".ndjson"):
+            yield from _bulk([path], left_out)
+        elif kind.endswith(".json"):
+            yield from _bundle(path, left_out)
         elif kind.endswith(".csv"):
             yield from _csv(path)
         elif kind.endswith(".parquet"):
@@ -132,12 +143,68 @@ def _parquet(path: Path) -> Iterator[Row]:
         raise InputError(f"{path.name}: the file is not parquet. Write it again, or use jsonl or csv.") from None
 
 
-def _text_folder(path: Path, place: str) -> Iterator[Row]:
-    files = sorted(path.glob("*.txt"))
-    if not files:
-        raise InputError(f"{place}: the folder {path.name} has no .txt files. Give a folder with one text a file.")
-    for file in files:
-        yield {"text": "".join(_lines(file)), "file": file.name}
+def _folder(path: Path, place: str, split: str, left_out: LeftOut) -> Iterator[Row]:
+    if _is_dataset(path):
+        yield from _saved_dataset(path, split)
+    elif texts := sorted(path.glob("*.txt")):
+        for file in texts:
+            yield {"text": "".join(_lines(file)), "file": file.name}
+    elif bulk := _files(path, ".ndjson"):
+        yield from _bulk(bulk, left_out)
+    elif bundles := _files(path, ".json"):
+        for file in bundles:
+            try:
+                bundle = _json(file)
+            except InputError:
+                left_out.add("a file that is no JSON", file.name)
+                continue
+            yield from rows_of_bundle(bundle, file.name, left_out)
+    else:
+        raise InputError(
+            f"{place}: the folder {path.name} has no .txt files, and none of FHIR (.json, .ndjson). "
+            "Give a folder with one text or bundle a file."
+        )
+
+
+def _files(folder: Path, ending: str) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.name.removesuffix(".gz").endswith(ending))
+
+
+def _bundle(path: Path, left_out: LeftOut) -> Iterator[Row]:
+    bundle = _json(path)
+    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
+        raise InputError(f"{path.name} is no FHIR Bundle. Give one, or rows as .jsonl, .csv or .parquet.")
+    yield from rows_of_bundle(bundle, path.name, left_out)
+
+
+def _bulk(paths: Sequence[Path], left_out: LeftOut) -> Iterator[Row]:
+    """The patients of a bulk export: a resource a line, over all files; a line may also be a Bundle of its own."""
+    alone = list[Row]()
+
+    def resources() -> Iterator[tuple[str, Row]]:
+        for path in paths:
+            for number, resource in enumerate(_jsonl(path), 1):
+                place = f"{path.name} row {number}"
+                if resource.get("resourceType") == "Bundle":
+                    alone.extend(rows_of_bundle(resource, place, left_out))
+                else:
+                    yield place, resource
+
+    yield from rows_of_resources(resources(), left_out)
+    yield from alone
+
+
+def _json(path: Path) -> Any:
+    try:
+        value = json.loads("".join(_lines(path)))
+        json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError:
+        raise InputError(f"{path.name}: half of a surrogate pair. Write whole characters.") from None
+    except ValueError as error:
+        raise InputError(f"{path.name}: not JSON ({getattr(error, 'msg', 'not JSON')}). Mend the file.") from None
+    except RecursionError:
+        raise InputError(f"{path.name}: the value is nested too deep. Flatten it.") from None
 
 
 def _is_dataset(path: Path) -> bool:

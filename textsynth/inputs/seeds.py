@@ -6,10 +6,11 @@ import math
 import random
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from textsynth.errors import InputError
+from textsynth.inputs.left_out import LeftOut
 from textsynth.inputs.readers import Row, read_rows
 from textsynth.job import Job, SeedsSpec
 from textsynth.records import Seed, content_hash, rng_for, strings_in
@@ -28,7 +29,7 @@ class SeedSet:
 
     `shown` steer the run and are what leakage is measured against. `holdout` is never shown or drawn from.
     `cluster` numbers near-duplicate clusters by seed id; no cluster is on both sides. `counts` tells what became of
-    the rows that were read.
+    the rows that were read, `left_out` in sentences what of FHIR data could not be used.
     """
 
     shown: Sequence[Seed]
@@ -36,6 +37,7 @@ class SeedSet:
     cluster: Mapping[str, int]
     counts: Mapping[str, int]
     by_id: Mapping[str, Seed] = field(repr=False, default_factory=dict)
+    left_out: Sequence[str] = ()
 
     def one_a_cluster(self, seeds: Iterable[Seed]) -> list[Seed]:
         """The first seed of each near-duplicate cluster."""
@@ -58,11 +60,14 @@ def load_seeds(job: Job, keep: Collection[str], drawn: Collection[str], text: Co
     """
     spec, place = job.seeds, f"{job.place}: seeds.path"
     counts = dict.fromkeys(("read", "dropped_missing", "dropped_repeat", "dropped_same_group", "not_in_sample"), 0)
-    read = read_rows(spec.path, job.path.parent, place, spec.split)
+    left_out = LeftOut()
+    read = read_rows(spec.path, job.path.parent, place, spec.split, left_out)
     rows = _counted(_passages(read, spec.passages, "sentence" in spec.columns.values()), counts)
     seen_columns: set[str] = set()
     cleaned = clean_rows(rows, spec, list(keep), drawn, counts, seen_columns)
     kept = _sample(cleaned, spec.limit, rng_for(job.rng_seed, "seeds"), counts)
+    if left_out.count and not counts["read"]:
+        raise InputError([f"{place}: {sentence} Nothing else is there." for sentence in left_out.sentences()])
     _check_columns(job, keep, seen_columns, counts)
     if spec.path.removesuffix(".gz").endswith(".csv"):
         to_numbers([data for _, data in kept], [f for f in keep if f not in text])
@@ -71,7 +76,8 @@ def load_seeds(job: Job, keep: Collection[str], drawn: Collection[str], text: Co
             f"{place}: none of the {counts['read']} rows can be used "
             f"({counts['dropped_missing']} miss a field that is drawn from). Give seeds with the record's fields."
         )
-    return _divide([Seed(f"s{number:06d}", data) for number, data in kept], spec.holdout, job.rng_seed, counts)
+    found = _divide([Seed(f"s{number:06d}", data) for number, data in kept], spec.holdout, job.rng_seed, counts)
+    return replace(found, left_out=left_out.sentences())
 
 
 def _passages(rows: Iterator[Row], words: int | None, one_a_sentence: bool) -> Iterator[Row]:

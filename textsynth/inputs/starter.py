@@ -16,6 +16,7 @@ import yaml
 from textsynth.errors import InputError
 from textsynth.inputs.columns import is_nested, look_at
 from textsynth.inputs.infer import infer_schema, is_free_text
+from textsynth.inputs.left_out import LeftOut
 from textsynth.inputs.readers import Row, read_rows
 from textsynth.inputs.seeds import SeedSet, load_seeds
 from textsynth.job import SeedsSpec, builtin, job_from
@@ -148,7 +149,7 @@ def _sample(seeds_path: str) -> tuple[list[Row], bool]:
     rows: list[tuple[int, Row]] = []
     rng = rng_for(0, "init")
     number = size = 0
-    for number, row in enumerate(read_rows(seeds_path, Path.cwd(), "init --seeds"), 1):
+    for number, row in enumerate(read_rows(seeds_path, Path.cwd(), "init --seeds", left_out=LeftOut()), 1):
         if number <= SAMPLE_ROWS:
             rows.append((number, row))
             size += sum(len(value) for value in row.values() if isinstance(value, str))

@@ -1,4 +1,4 @@
-"""Records as rows that trainers read: OpenAI messages, Alpaca, ShareGPT, prompt and completion, preference pairs."""
+"""Records as rows that others read: messages, Alpaca, ShareGPT, prompt and completion, preference pairs, FHIR."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from textsynth.errors import InputError
+from textsynth.outputs.fhir import FACTS, bundle_of
 from textsynth.wording import nearest
 
 Row = Mapping[str, Any]
@@ -25,6 +26,7 @@ _GUESSES = (
     (("text", "label"), ("", "{text}", "{label}")),
     (("text",), ("", "{text}", "{*}")),
 )
+_AS_ONE = ("records", "fhir")  # what says nothing to a chat template
 _SHAREGPT = {"system": "system", "user": "human", "assistant": "gpt", "tool": "tool"}
 
 
@@ -34,7 +36,7 @@ class NoRow(ValueError):
 
 @dataclass(frozen=True)
 class Layout:
-    """How records become training rows.
+    """How records become rows that others read.
 
     Args:
         name: one of `LAYOUTS`.
@@ -49,13 +51,13 @@ class Layout:
     completion: str = ""
     fields: Sequence[str] = field(default=(), repr=False)
 
-    def row(self, fields: Row) -> dict[str, Any]:
-        """One training row.
+    def row(self, fields: Row, record_id: str = "") -> dict[str, Any]:
+        """One row.
 
         Raises:
             NoRow: a turn is empty, roles are out of order, or a field that the layout needs is missing.
         """
-        return _ROWS[self.name](self, fields)
+        return bundle_of(record_id, fields) if self.name == "fhir" else _ROWS[self.name](self, fields)
 
     def messages(self, fields: Row) -> Messages:
         """The record as a chat: system if there is one, then user and assistant in turn."""
@@ -77,7 +79,7 @@ class Layout:
     def chats(self, fields: Row) -> list[Messages]:
         """What a tokenizer counts of a record: its chat; of a preference pair one for each answer."""
         if self.name not in ("preference", "preference_messages"):
-            return [self.messages(fields)] if self.name != "records" else [_as_one(fields)]
+            return [_as_one(fields)] if self.name in _AS_ONE else [self.messages(fields)]
         pair = _chosen_messages(self, fields)
         return [[*pair["prompt"], *pair[part]] for part in ("chosen", "rejected")]
 
@@ -94,7 +96,7 @@ def layout_for(
     Raises:
         InputError: there is no such layout, a template names no field, or no template is known for these fields.
     """
-    if name not in _ROWS:
+    if name not in LAYOUTS:
         raise InputError(f"export: --as is {name}. {nearest(name, LAYOUTS)}Use one of {', '.join(LAYOUTS)}.")
     guess = next((texts for names, texts in _GUESSES if set(names) <= set(fields)), ("", "", ""))
     given = (("system", system), ("prompt", prompt), ("completion", completion))
@@ -111,7 +113,9 @@ def layout_for(
         talks = talks or ({"chosen"} if texts["prompt"] else set())
     elif name == "alpaca" and "output" in fields and "instruction" in fields:
         talks = {"instruction"}
-    if name != "records" and not talks and not (texts["prompt"] and texts["completion"]):
+    if name == "fhir" and not set(FACTS) & set(fields):
+        raise InputError(f"export: --as fhir needs a field such as {', '.join(FACTS)}. Fields: {', '.join(fields)}.")
+    if name not in _AS_ONE and not talks and not (texts["prompt"] and texts["completion"]):
         raise InputError(
             f"export: nothing tells what a {name} row asks and answers. Use --prompt and --completion, such as "
             f"--prompt '{{{fields[0]}}}'. Fields: {', '.join(fields)}."
@@ -218,4 +222,4 @@ _ROWS: Mapping[str, Callable[[Layout, Row], dict[str, Any]]] = {
     "preference": _chosen,
     "preference_messages": _chosen_messages,
 }
-LAYOUTS = tuple(_ROWS)
+LAYOUTS = (*_ROWS, "fhir")

@@ -1,13 +1,15 @@
-"""Rows as a file or folder that others read: jsonl, csv, parquet, a saved dataset."""
+"""Rows as a file or folder that others read: jsonl, csv, parquet, a saved dataset, FHIR's bulk format."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from textsynth.errors import InputError
 from textsynth.outputs.export import replacing, unwritable, write_jsonl
@@ -15,20 +17,24 @@ from textsynth.outputs.tables import column_kinds, write_csv, write_dataset, wri
 from textsynth.records import canonical_json
 from textsynth.wording import nearest
 
-FORMATS = ("jsonl", "csv", "parquet", "dataset")
+FORMATS = ("jsonl", "csv", "parquet", "dataset", "ndjson")
 Rows = Callable[[], Iterable[Mapping[str, Any]]]  # the same rows each time
 
 
-def check_format(format: str) -> None:
-    """Refuse a format that there is not."""
+def check_format(format: str, bundles: bool, split: bool) -> None:
+    """Refuse a format that there is not, and one that such rows cannot have: FHIR's bundles, or in splits."""
     if format not in FORMATS:
         raise InputError(
             f"export: {format} is not a known format. {nearest(format, FORMATS)}Use one of {', '.join(FORMATS)}."
         )
+    if bundles and format not in ("jsonl", "ndjson"):
+        raise InputError(f"export: FHIR is not written as {format}. Use jsonl (bundles) or ndjson (bulk).")
+    if format == "ndjson" and (split or not bundles):
+        raise InputError("export: ndjson is FHIR's bulk format, without splits. Use it with --as fhir, or use jsonl.")
 
 
 def save(sets: Mapping[str, Rows], format: str, out: Path, schema: Mapping[str, Any]) -> tuple[str, ...]:
-    """Write rows as jsonl, csv, parquet or a saved `datasets` folder; returns the columns that became JSON strings.
+    """Write rows; returns the columns that became JSON strings.
 
     Values are written as they are. A csv cell that begins with `=`, `+`, `-` or `@` is not altered either, though a
     spreadsheet may take it for a formula: import such a file with its columns set to text.
@@ -41,6 +47,9 @@ def save(sets: Mapping[str, Rows], format: str, out: Path, schema: Mapping[str, 
     Raises:
         StoreError: the disk is full or the place cannot be written.
     """
+    if format == "ndjson":
+        _save_bulk(sets[""](), out)
+        return ()
     if format == "jsonl":
         for name, rows in sets.items():
             write_jsonl(_place(out, name, format), rows())
@@ -77,6 +86,8 @@ def check_place(out: Path, format: str, split: bool, force: bool, run: Path) -> 
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
     if format == "dataset":
         replaceable = bool(names & {"dataset_info.json", "dataset_dict.json"})
+    elif format == "ndjson":
+        replaceable = all(name.endswith(".ndjson") for name in names) and out.is_dir()
     elif split:
         replaceable = all(name == "README.md" or name.endswith(f".{format}") for name in names) and out.is_dir()
     else:
@@ -90,11 +101,29 @@ def _place(out: Path, name: str, format: str) -> Path:
 
 
 def _save_dataset(sets: Mapping[str, Rows], out: Path, kinds: Mapping[str, Any]) -> None:
-    """Save into a folder beside `out`, then give it its name; an earlier dataset goes only then."""
+    with _new_folder(out) as (folder, scratch):
+        write_dataset(folder, {name: rows() for name, rows in sets.items()}, kinds, scratch)
+
+
+def _save_bulk(bundles: Iterable[Mapping[str, Any]], out: Path) -> None:
+    """The resources of FHIR bundles, one a line, in a file for each type."""
+    with _new_folder(out) as (folder, _), ExitStack() as opened:
+        folder.mkdir()
+        files: dict[str, IO[str]] = {}
+        for resource in (entry["resource"] for bundle in bundles for entry in bundle["entry"]):
+            kind = resource["resourceType"]
+            if kind not in files:
+                files[kind] = opened.enter_context((folder / f"{kind}.ndjson").open("w", encoding="utf-8"))
+            files[kind].write(json.dumps(resource) + "\n")
+
+
+@contextmanager
+def _new_folder(out: Path) -> Iterator[tuple[Path, Path]]:
+    """A folder to make beside `out` that then takes its name, and one for scratch; an earlier export goes only then."""
     try:
         with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=f".{out.name}.") as made:
-            folder = Path(made) / "dataset"
-            write_dataset(folder, {name: rows() for name, rows in sets.items()}, kinds, Path(made))
+            folder = Path(made) / "folder"
+            yield folder, Path(made)
             if out.exists():
                 shutil.rmtree(out)
             folder.rename(out)
