@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from textsynth.metrics.run import RAW_SCORES, run_metrics
-from textsynth.outputs.browser import CHARACTERS, as_text, browsed, scores_in_words
+from textsynth.outputs.browser import browsed, scores_in_words
 from textsynth.outputs.charts import histogram_chart, round_chart
 from textsynth.outputs.evaluation_charts import evaluation_charts
 from textsynth.outputs.export import accepted_records, replacing
+from textsynth.outputs.marks import CHARACTERS, shown
 from textsynth.outputs.page import render
 from textsynth.outputs.shortfall import cell_numbers
 from textsynth.outputs.store import Store
@@ -126,20 +127,11 @@ def _cells(numbers: Numbers) -> list[Numbers]:
 def _shown(store: Store, sources: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """Accepted records spread evenly over the run, each with its facts, texts, and what is behind them."""
     for row in accepted_records(store, SHOWN):
-        facts: list[dict[str, Any]] = []
-        texts: list[dict[str, Any]] = []
-        for name, value in row["fields"].items():
-            source = sources.get(name, "written")
-            text = as_text(value)
-            part = {"name": name, "text": text[:CHARACTERS], "source": source}
-            part |= {"cut": len(text) if len(text) > CHARACTERS else None}
-            (texts if source == "written" else facts).append(part)
+        verdicts = store.verdicts(row["id"])
         behind = {key: row[key] for key in ("attributes", "working", "lineage")}
-        yield {
+        yield shown(row["fields"], sources, (), verdicts) | {
             "id": row["id"],
-            "facts": facts,
-            "texts": texts,
-            "verdicts": [v | {"said": scores_in_words(v["scores"])} for v in store.verdicts(row["id"])],
+            "verdicts": [v | {"said": scores_in_words(v["scores"])} for v in verdicts],
             "behind": {
                 name: json.dumps(part, ensure_ascii=False, indent=1)[:CHARACTERS]
                 for name, part in behind.items()
