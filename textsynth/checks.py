@@ -185,6 +185,11 @@ def notes_on(job: Job, seeds: SeedSet, examples: Sequence[tuple[int, int]]) -> l
     dropped = [f"{counts[key]} {what}" for key, what in said.items() if counts.get(key)]
     left_out = f" ({', '.join(dropped)})" if dropped else ""
     notes.append(f"seeds: {counts['read']} rows read{left_out}; {counts['shown']} shown, {counts['holdout']} held out.")
+    if (cell := job.seeds.min_cell) is not None:
+        notes.append(
+            f"seeds.min_cell: {counts['rare']} of the {counts['shown']} shown are neither drawn from nor examples: "
+            f"fewer than {cell.k} have their {', '.join(cell.of)} ({counts['rare_combinations']} combinations)."
+        )
     for number, (asked, able) in enumerate(examples):
         if asked > able:
             notes.append(f"step {number}: {asked} examples are asked for, {able} seeds have what it writes.")

@@ -14,8 +14,8 @@ from textsynth.records import Verdict
 NOTE = (
     "CHIEF COMPLAINT: Chest tightness.\n\nHISTORY: This 67-year-old woman with hypertension and type 2 diabetes came "
     "in on 2031-03-04 with two days of chest tightness. Her mother had asthma. She takes hydrochlorothiazide 25 mg "
-    "each morning and has no known allergies.\n\nEXAM: Blood pressure 152 mmHg systolic, pulse 88. The lungs are clear to "
-    "auscultation on both sides and the heart has a regular rate and rhythm.\n\nPLAN: Hemoglobin A1c was 7.2 %. She "
+    "each morning and has no known allergies.\n\nEXAM: Blood pressure 152 mmHg systolic, pulse 88. The lungs are clear "
+    "to auscultation on both sides and the heart has a regular rate and rhythm.\n\nPLAN: Hemoglobin A1c was 7.2 %. She "
     "goes home and returns in two weeks."
 )
 FACTS: dict[str, Any] = {

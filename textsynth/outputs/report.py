@@ -21,6 +21,7 @@ from textsynth.outputs.page import render
 from textsynth.outputs.shortfall import cell_numbers
 from textsynth.outputs.store import Store
 from textsynth.outputs.verdict import claims, evaluation_verdict, gates, verdict, words_for
+from textsynth.records import combination
 from textsynth.yaml12 import dump_yaml
 
 SHOWN = 20  # accepted records that the page shows, spread evenly over the run
@@ -89,7 +90,19 @@ def numbers_of(store: Store) -> dict[str, Any]:
     benchmarks = ((store.get("evidence") or {}).get("decontaminate") or {}).get("benchmarks") or {}
     refused = numbers.pop("contaminated")
     numbers["benchmarks"] = {name: {"texts": n, "refused": refused.get(name, 0)} for name, n in benchmarks.items()}
+    numbers |= {"min_cell": smallest_cell(store)} if store.get("min_cell") else {}
     return numbers | {"seeds": store.get("seeds") or {}} | ({"evaluation": evaluation} if evaluation else {})
+
+
+def smallest_cell(store: Store) -> dict[str, Any]:
+    """How many shown seeds stand behind each accepted record's combination of quasi-identifiers; `smallest`: fewest.
+
+    Counted anew over the accepted records, whatever was planned. `below`: records whose combination fewer than k have.
+    """
+    kept = store.get("min_cell")
+    behind = [kept["seeds"].get(combination(row["fields"], kept["counted"]), 0) for row in store.records("accepted")]
+    plain = {key: kept[key] for key in ("k", "of", "counted", "left_out")}
+    return plain | {"smallest": min(behind, default=None), "below": sum(count < kept["k"] for count in behind)}
 
 
 def write_evaluation_report(evaluation: Numbers, path: Path) -> Path:
