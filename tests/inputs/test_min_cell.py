@@ -60,7 +60,7 @@ def test_only_combinations_of_k_seeds_are_drawn(tmp_path: Path, source: str) -> 
     assert set(drawn(prepare(job(tmp_path, k=7, **changes)))) == {("bread", "blue")}
 
 
-@settings(max_examples=25)
+@settings(deadline=None, max_examples=25)
 @given(st.lists(st.integers(0, 6), min_size=4, max_size=6), st.integers(2, 6))
 def test_whatever_seeds_there_are(tmp_path_factory: pytest.TempPathFactory, counts: list[int], k: int) -> None:
     kinds = [
