@@ -1,8 +1,9 @@
 """The report of a run of 1,000 accepted records, in real headless Chromium. Usage: python eval/report.py [--times 5]
 
-The clinical_note job over the scripted engine, with all of its texts in the page, and the same page with hostile texts
-in it. Needs Chromium (apt-get install chromium) and playwright. Times are medians: from the navigation to a browser of
-records that can be used, each in a page of its own. `--keep PATH` keeps the page.
+The clinical_note job over the scripted engine, with all of its texts in the page; the same page with hostile texts in
+it; and one with clinical notes of about 1,500 characters and 13 facts in their place, each with its spans and a run
+shared with a seed. Needs Chromium (apt-get install chromium) and playwright. Times are medians: from the navigation to
+a browser of records that can be used, each in a page of its own. `--keep PATH` keeps the page.
 """
 
 from __future__ import annotations
@@ -59,6 +60,12 @@ def main(times: int, keep: Path | None) -> None:
         plant(run)
         with Store(run, write=False) as store:
             numbers["hostile"] = look(browser, write_report(store, run), viewport={"width": 375, "height": 812})
+        plant_clinical(run)
+        start = time.perf_counter()
+        with Store(run, write=False) as store:
+            page = write_report(store, run)
+        numbers["clinical"] = {"seconds_to_write": round(time.perf_counter() - start, 2), "bytes": page.stat().st_size}
+        numbers["clinical"] |= look(browser, page)
         browser.close()
     print(json.dumps(numbers, indent=2))
 
@@ -78,6 +85,34 @@ def plant(folder: Path) -> None:
             fields = row["fields"] | {"note": text, "diagnosis": text[:500]}
             store._run("UPDATE records SET fields = ? WHERE id = ?", [(json.dumps(fields), row["id"])])
         store.put("job_name", HOSTILE[0])
+
+
+def plant_clinical(folder: Path) -> None:
+    """Clinical notes of about 1,500 characters in place of all notes of a run."""
+    units = ("mmHg", "/min", "Cel", "%")
+    facts = {
+        "age": 61, "sex": "female", "admitted": "2031-03-04",
+        "problems": [{"name": f"condition {n}", "code": f"3834{n}", "system": "SNOMED CT"} for n in "abc"],
+        "medications": [{"name": f"drug {n}", "dose": "25 mg"} for n in "abc"],
+        "vitals": [{"name": f"sign {at}", "value": 80 + at, "unit": unit} for at, unit in enumerate(units)],
+    }  # fmt: skip
+    said = {"/age": "61-year-old", "/sex": "woman", "/admitted": "2031-03-04"}
+    said |= {f"/problems/{at}": f"condition {n}" for at, n in enumerate("abc")}
+    said |= {f"/medications/{at}": f"drug {n} 25 mg" for at, n in enumerate("abc")}
+    said |= {f"/vitals/{at}": f"sign {at} {80 + at} {unit}" for at, unit in enumerate(units)}
+    scores = {"span": 11.0, "span_start": 30.0, "score": 0.1, "p_value": 0.4}
+    with Store(folder) as store:
+        for row in list(store.records("accepted")):
+            words = f"{row['fields']['note']} " * 20
+            note = " ".join(f"{words[at * 97 : at * 97 + 90]} {one}." for at, one in enumerate(said.values()))
+            places = ((fact, note.index(one), len(one)) for fact, one in said.items())
+            spans = [{"fact": fact, "start": start, "end": start + length} for fact, start, length in places]
+            fields = facts | {"note": note, "spans": spans}
+            store._run("UPDATE records SET fields = ? WHERE id = ?", [(json.dumps(fields), row["id"])])
+            verdict = (row["id"], 9, "leakage", True, None, json.dumps(scores), None)
+            store._run("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", [verdict])
+        store.put("sources", dict.fromkeys(facts, "sampled") | {"note": "written", "spans": "located"})
+        store.put("schema", {"properties": dict.fromkeys((*facts, "note", "spans"))})
 
 
 def look(browser: Browser, path: Path, **options: Any) -> dict[str, Any]:

@@ -215,6 +215,11 @@ def notes_on(job: Job, seeds: SeedSet, examples: Sequence[tuple[int, int]]) -> l
     left_out = f" ({', '.join(dropped)})" if dropped else ""
     notes.append(f"seeds: {counts['read']} rows read{left_out}; {counts['shown']} shown, {counts['holdout']} held out.")
     notes += [f"seeds: {sentence}" for sentence in seeds.left_out]
+    if (cell := job.seeds.min_cell) is not None:
+        notes.append(
+            f"seeds.min_cell: {counts['rare']} of the {counts['shown']} shown are neither drawn from nor examples: "
+            f"fewer than {cell.k} have their {', '.join(cell.of)} ({counts['rare_combinations']} combinations)."
+        )
     for number, (asked, able) in enumerate(examples):
         if asked > able:
             notes.append(f"step {number}: {asked} examples are asked for, {able} seeds have what it writes.")

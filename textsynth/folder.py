@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,7 +20,7 @@ from textsynth.outputs.export import write_run_files
 from textsynth.outputs.report import write_report
 from textsynth.outputs.store import Store
 from textsynth.prepare import Prepared
-from textsynth.records import canonical_json, content_hash
+from textsynth.records import canonical_json, combination, content_hash
 from textsynth.wording import shown
 
 _TOLD = 6  # differences that a message lists
@@ -105,6 +106,20 @@ def _cells(prepared: Prepared) -> list[dict[str, Any]]:
         {"label": targets.label(cell), "masked": targets.label(cell, told=False), "quota": quota}
         for cell, quota in enumerate(prepared.planner.quotas)
     ]
+
+
+def _min_cell(prepared: Prepared) -> dict[str, Any] | None:
+    """What the report counts accepted records with: how many shown seeds have each combination.
+
+    Only of what records take from seeds as it stands; a value that was changed on the way is no seed's.
+    """
+    spec, counts = prepared.job.seeds.min_cell, prepared.seeds.counts
+    if spec is None:
+        return None
+    names = [name for name in dict.fromkeys(spec.of) if prepared.sources[name] in ("sampled", "copied")]
+    seeds = Counter(combination(seed.data, names) for seed in prepared.seeds.shown)
+    left_out = {"seeds": counts["rare"], "combinations": counts["rare_combinations"]}
+    return {"k": spec.k, "of": spec.of, "counted": names, "left_out": left_out, "seeds": dict(seeds)}
 
 
 def _kept(out: Path) -> Mapping[str, Any] | None:
@@ -195,6 +210,7 @@ def _note(prepared: Prepared, store: Store, hashes: Mapping[str, Any]) -> None:
         "engines": [dict(engine.describe()) for engine in prepared.engines],
         "step_engines": [step.engine for step in prepared.steps],
         "cells": _cells(prepared),
+        "min_cell": _min_cell(prepared),
         "custom": [one.name for one in prepared.custom],
         "base": os.path.relpath(prepared.job.path.parent.resolve(), store.folder.resolve()),
         "hashes": hashes,

@@ -22,6 +22,11 @@ RAISABLE = ("target", "max_requests", "max_tokens", "max_time")  # keys of `plan
 Choices = Weights | Annotated[list[str | int | float | bool], Field(min_length=1)]
 
 
+class MinCellSpec(Spec):
+    k: int = Field(ge=2, description="shown seeds that must have a combination, or it is never drawn")
+    of: list[str] = Field(min_length=1, description="fields that together may point to a person, drawn from one row")
+
+
 class SeedsSpec(Spec):
     path: str = Field(description="jsonl, csv or parquet (also .gz), a folder of .txt, or the name of a dataset")
     columns: dict[str, str] = Field({}, description="record field: column of the data, where the names differ")
@@ -38,6 +43,9 @@ class SeedsSpec(Spec):
         ge=20,
         description="cut the column text into passages of at most so many words, each a seed; where a field takes the "
         "column sentence, each sentence of a passage is one",
+    )
+    min_cell: MinCellSpec | None = Field(
+        None, description="seeds of a combination of these fields that few have are neither drawn from nor shown"
     )
     license: str | None = Field(None, description="the license of the seeds, for the dataset card")
 

@@ -88,6 +88,11 @@ def canonical_json(value: Json) -> str:
     return _CANONICAL.encode(value)
 
 
+def combination(data: Mapping[str, Json], names: Iterable[str]) -> str:
+    """What the named fields say together, as one text; a missing one is null."""
+    return canonical_json([data.get(name) for name in names])
+
+
 def content_hash(value: Json) -> str:
     """Hex sha256 of a text's UTF-8 bytes, or of a value's canonical JSON."""
     text = value if isinstance(value, str) else canonical_json(value)

@@ -156,4 +156,5 @@ def test_texts_without_words_are_near_nothing() -> None:
 @pytest.mark.parametrize(("text", "at"), [("fever and pain today", 0), ("He has a fever, and PAIN!", 3), ("none", -1)])
 def test_where_a_shared_run_stands(text: str, at: int) -> None:
     scores = scores_of(["no", "says that fever and pain went"], topics=False)
-    assert scores.where({"note": text}, 1, 3) == at
+    found = of(scores, [text])
+    assert (found.beside["span_start"][0], found.values["span"][0]) == (at, 3 if at >= 0 else 0)

@@ -100,15 +100,20 @@ def fake_run(
     **meta: Any,
 ) -> Store:
     """A store with that many records whose kinds repeat; `meta` replaces notes of the run. Close it."""
-    store = Store(folder)
-    target = ((META | meta)["job"] or {}).get("plan", {}).get("target", 0)
-    for key, value in ({"cells": [{"label": {}, "masked": {}, "quota": target}]} | META | meta).items():
-        store.put(key, value)
     made = []
     for number in range(records):
         kind = kinds[number % len(kinds)]
         made.append(judged(number, None if kind == "invalid_json" else notes[number % len(notes)], kind))
-    for first in range(0, records, 30):
+    return kept_run(folder, made, **meta)
+
+
+def kept_run(folder: Path, made: Sequence[Judged], **meta: Any) -> Store:
+    """A store with these records. Close it."""
+    store = Store(folder)
+    target = ((META | meta)["job"] or {}).get("plan", {}).get("target", 0)
+    for key, value in ({"cells": [{"label": {}, "masked": {}, "quota": target}]} | META | meta).items():
+        store.put(key, value)
+    for first in range(0, len(made), 30):
         part = made[first : first + 30]
         store.open_round(first // 30, first, [len(part)])
         for _, record, _, _, _ in part:

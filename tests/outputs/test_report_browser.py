@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.outputs.clinical import NOTE, clinical_run
 from tests.outputs.fake_run import NOTES, fake_run
 from tests.outputs.test_report import EVALUATION
 from textsynth.outputs.report import write_evaluation_report, write_report
@@ -180,6 +181,113 @@ def test_printed_it_has_the_sample_in_place_of_the_controls(tmp_path: Path, look
         assert not seen.page.locator("#search").is_visible() and not seen.page.locator("#more").is_visible()
         assert seen.page.locator("article.record").first.is_visible()
         assert len(seen.page.pdf()) > 20_000
+
+
+def clinical_page(folder: Path) -> Path:
+    with clinical_run(folder) as store:
+        return write_report(store, folder)
+
+
+def opened(seen: Seen, record: str) -> Any:
+    """A record of the browser, opened."""
+    seen.page.get_by_label("Search").fill(record)
+    seen.page.locator("#list summary").click()
+    return seen.page.locator("#list details").first
+
+
+def box(part: Any) -> dict[str, float]:
+    found: dict[str, float] = part.bounding_box()
+    return found
+
+
+@pytest.mark.parametrize(("width", "beside"), [(1280, True), (800, True), (375, False)])
+def test_a_note_has_its_facts_beside_it_or_above_it_on_a_phone(
+    tmp_path: Path, look: Open, width: int, beside: bool
+) -> None:
+    with look(clinical_page(tmp_path), viewport={"width": width, "height": 900}) as seen:
+        record = opened(seen, "r0000000")
+        facts, text = box(record.locator(".facts")), box(record.locator(".text"))
+        assert (facts["x"] + facts["width"] <= text["x"]) == beside
+        assert (facts["y"] + facts["height"] <= text["y"]) != beside
+        assert facts["x"] >= 0 and text["x"] + text["width"] <= width and seen.overflow == 0
+        lines = record.locator(".facts dd").all_inner_texts()
+        assert "Hypertension (SNOMED CT 38341003)" in lines and "heart rate 88 /min" in lines
+        assert record.locator(".text").inner_text() == NOTE
+        assert "spans" not in record.locator(".facts dt").all_inner_texts()
+
+
+LIT = ".text .lit"
+
+
+def test_a_fact_lights_where_it_stands_and_the_other_way_round_by_mouse_and_keyboard(
+    tmp_path: Path, look: Open
+) -> None:
+    with look(clinical_page(tmp_path)) as seen:
+        record = opened(seen, "r0000000")
+        plain_color = record.locator(".text mark").first.evaluate("e => getComputedStyle(e).backgroundColor")
+        record.locator(".facts dd", has_text="heart rate").hover()
+        assert record.locator(LIT).all_inner_texts() == ["pulse 88"]
+        assert record.locator(LIT).evaluate("e => getComputedStyle(e).backgroundColor") != plain_color
+        record.locator(".text mark", has_text="woman").hover()
+        assert record.locator(".facts .lit").all_inner_texts() == ["female"]
+        seen.page.mouse.move(1, 1)
+        assert record.locator(".lit").count() == 0
+        record.locator("summary").focus()
+        seen.page.keyboard.press("Tab")  # the first fact
+        assert record.locator(LIT).all_inner_texts() == ["67-year-old"]
+        seen.page.keyboard.press("Tab")
+        seen.page.keyboard.press("Enter")  # to where it stands
+        assert seen.page.evaluate("document.activeElement.textContent") == "woman"
+        assert record.locator(".facts .lit").all_inner_texts() == ["female"]
+        seen.page.keyboard.press("Enter")  # and back
+        assert seen.page.evaluate("document.activeElement.textContent") == "female"
+
+
+@pytest.mark.parametrize(
+    ("record", "word", "kind", "sign", "fact"),
+    [
+        ("r0000001", "man", "contradicted", "\u2717", "female contradicted"),
+        ("r0000002", "", "", "", "metformin 500 mg missing in the text"),
+        ("r0000003", "asthma", "unsupported", "?", ""),
+    ],
+)
+def test_what_is_wrong_is_told_in_color_and_without(
+    tmp_path: Path, look: Open, record: str, word: str, kind: str, sign: str, fact: str
+) -> None:
+    with look(clinical_page(tmp_path)) as seen:
+        found = opened(seen, record)
+        wrong = found.locator(".facts dd", has=seen.page.locator(".wrong"))
+        assert wrong.all_inner_texts() == ([fact] if fact else [])
+        if word:
+            mark, stated = found.locator(f".text mark.{kind}"), found.locator(".text mark.stated").first
+            assert mark.inner_text() == word
+            style = "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).borderBottomStyle]"
+            assert all(a != b for a, b in zip(mark.evaluate(style), stated.evaluate(style), strict=True))
+            assert sign in mark.evaluate("e => getComputedStyle(e, '::after').content")
+            assert found.locator(f".signs mark.{kind}").count() == 1
+
+
+@pytest.mark.parametrize(("scheme", "media"), [("light", "screen"), ("dark", "screen"), ("light", "print")])
+def test_a_run_shared_with_a_seed_is_marked_in_a_way_of_its_own(
+    tmp_path: Path, look: Open, scheme: str, media: str
+) -> None:
+    with look(clinical_page(tmp_path), color_scheme=scheme) as seen:
+        record = opened(seen, "r0000000")
+        assert record.locator(".text mark.shared").get_attribute("title") == "shared with a seed: 17 words"
+        assert "shared with a seed: 17 words" in record.locator(".signs").inner_text()
+        seen.page.emulate_media(media=media)
+        part = record if media == "screen" else seen.page.locator("article.record").first
+        mark = part.locator(".text mark.shared")
+        assert mark.inner_text().startswith("lungs are clear") and mark.inner_text().endswith("rhythm")
+        line = "e => getComputedStyle(e).textDecorationStyle + getComputedStyle(e).borderBottomStyle"
+        assert mark.evaluate(line) == "wavynone"
+        assert part.locator(".text mark.stated").first.evaluate(line) == "solidsolid"
+        assert "17 words" in part.inner_text()
+
+
+def test_no_run_is_marked_where_none_is_shared(tmp_path: Path, look: Open) -> None:
+    with look(clinical_page(tmp_path)) as seen:
+        assert opened(seen, "r0000001").locator("mark.shared").count() == 0
 
 
 def test_an_evaluation_of_two_files_opens_in_silence(tmp_path: Path, look: Open) -> None:

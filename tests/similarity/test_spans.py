@@ -54,13 +54,17 @@ def test_the_longest_run_and_its_first_text_equal_brute_force(
     indexed: list[tuple[str, int]], asked: list[tuple[str, int]]
 ) -> None:
     index = SpanIndex(words([text for text, _ in indexed]), [group for _, group in indexed])
-    lengths, owners = index.longest(words([text for text, _ in asked]), [without for _, without in asked])
+    tokens, passed = words([text for text, _ in asked]), [without for _, without in asked]
+    lengths, owners, starts = index.longest_at(tokens, passed)
     expected = []
     for text, without in asked:
         runs = [0 if group == without else run_of(text, other) for other, group in indexed]
         longest = max(runs, default=0)
         expected.append((longest, runs.index(longest) if longest else -1))
     assert list(zip(lengths.tolist(), owners.tolist(), strict=True)) == expected
+    assert [found.tolist() for found in index.longest(tokens, passed)] == [lengths.tolist(), owners.tolist()]
+    for (text, _), length, owner, start in zip(asked, lengths, owners, starts, strict=True):
+        assert start == -1 if not length else start >= 0 and text[start : start + length] in indexed[owner][0]
 
 
 @given(INDEXED, ASKED, st.integers(1, 4))

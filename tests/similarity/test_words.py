@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from textsynth.similarity import words
-from textsynth.similarity.words import shingles, tokenize, tokens
+from textsynth.similarity.words import places, shingles, tokenize, tokens
 
 ANY = st.text(st.characters(exclude_categories=[]), max_size=30)
 NEAR = st.text(
@@ -34,6 +34,27 @@ TEXTS = st.lists(ANY | NEAR, max_size=8)
 )
 def test_tokens(text: str, expected: list[str]) -> None:
     assert tokens(text) == expected
+
+
+@given(ANY | NEAR)
+def test_every_token_has_a_place_that_holds_it(text: str) -> None:
+    found = places(text)
+    assert len(found) == len(tokens(text))
+    assert all(0 <= start < end <= len(text) for start, end in found)
+    assert all(token in tokens(text[start:end]) for (start, end), token in zip(found, tokens(text), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("A 54-Year-old\u2026", ["A", "54", "Year", "old"]),
+        ("Stra\u00dfe \ufb01ne", ["Stra\u00dfe", "\ufb01ne"]),  # longer once folded
+        ("cafe\u0301, no", ["cafe\u0301,", "no"]),  # joined: the whole run
+        ("\u60a3\u8005\uff0c54\u6b73\u2026\u60a3", ["\u60a3", "\u8005", "54", "\u6b73", "\u60a3"]),
+    ],
+)
+def test_where_tokens_stand(text: str, words: list[str]) -> None:
+    assert [text[start:end] for start, end in places(text)] == words
 
 
 @given(TEXTS)

@@ -138,8 +138,6 @@ class LeakageFilter:
         seed = self._references.shown[owner].id if owner >= 0 else None
         if not long and not found.unusual:
             return Verdict(self.name, True, None, scores, seed)
-        if kind == "span" and owner >= 0:
-            scores = {**scores, "span_start": float(self._scores.where(fields, owner, int(scores["span"])))}
         return Verdict(self.name, False, _REASONS[kind], scores, seed)
 
     def remember(self, record: Record) -> None:

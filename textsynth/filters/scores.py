@@ -29,8 +29,9 @@ _ROUNDING = 1e-5  # a product of many rows at once is off by less than this from
 class RawScores:
     """Scores of m candidates, by name: `values` [m], and in `owners` [m] the position of the seed that gave each.
 
-    The position is -1 where no seed did. `beside` [m] is evidence that decides nothing: the Jaccard similarity with
-    the seed of `overlap`, the plain cosine with the seed of `similarity`.
+    The position is -1 where no seed did. `beside` [m] is evidence that decides nothing: the token of the record's text,
+    from 0, at which the run of `span` begins (-1: none), the Jaccard similarity with the seed of `overlap`, the plain
+    cosine with the seed of `similarity`.
     """
 
     values: Mapping[str, Floats]
@@ -95,16 +96,6 @@ class SeedScores:
         """The scores of each seed against those of other clusters."""
         return self._against(self._of_seeds(), self._groups)
 
-    def where(self, data: Mapping[str, Any], seed: int, length: int) -> int:
-        """The token of a record's text, counted from 0, at which the run of `length` that it shares with a seed starts.
-
-        -1 where there is none so long.
-        """
-        mine, theirs = tokenize([text_of(data, self._text)])[0], self._tokens[seed]
-        runs = {theirs[at : at + length].tobytes() for at in range(len(theirs) - length + 1)}
-        starts = range(len(mine) - length + 1)
-        return next((at for at in starts if mine[at : at + length].tobytes() in runs), -1)
-
     def _features(self, data: Sequence[Mapping[str, Any]], tokens: Tokens) -> _Features:
         if self._encoder is None:
             return _Features(data, tokens, (), np.zeros((0, 1), np.float32), np.zeros(len(data) + 1, np.int64))
@@ -126,8 +117,8 @@ class SeedScores:
         beside: dict[str, Floats] = {}
         passed = None if without is None else without.tolist()
         if self._spans is not None and self._shingles is not None:
-            lengths, owners["span"] = self._spans.longest(them.tokens, passed)
-            values["span"] = lengths.astype(np.float64)
+            lengths, owners["span"], starts = self._spans.longest_at(them.tokens, passed)
+            values["span"], beside["span_start"] = lengths.astype(np.float64), starts.astype(np.float64)
             values["overlap"], beside["jaccard"], owners["overlap"] = self._shingles.most(them.tokens, passed)
         if self._encoder is not None:
             values["similarity"], beside["cosine"], owners["similarity"] = self._nearest(them, without)

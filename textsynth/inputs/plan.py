@@ -12,6 +12,7 @@ from typing import Any
 from textsynth.errors import InputError
 from textsynth.inputs.dialects import first_error, validator
 from textsynth.inputs.infer import is_free_text
+from textsynth.inputs.min_cell import min_cell_faults
 from textsynth.inputs.seeds import SeedSet
 from textsynth.inputs.steer import Aim
 from textsynth.inputs.targets import Standing, Targets, next_counts, targets_for
@@ -104,8 +105,8 @@ class Planner:
         """A sentence for each cell with a quota that no record can have."""
         place = f"{self.job.place}: plan.match"
         return [
-            f"{place}: no seed has {_said(self.targets.label(cell, told=False))} together, and {', '.join(group)} are "
-            "drawn from one row. Draw them in separate groups, or leave a column out of match."
+            f"{place}: {_none(self.seeds)} has {_said(self.targets.label(cell, told=False))} together, and "
+            f"{', '.join(group)} are drawn from one row. Draw them in separate groups, or leave a column out of match."
             for cell, quota in enumerate(self.targets.quotas(self.job.plan.target))
             if quota
             for group in (*self.groups, self.copied)
@@ -169,16 +170,16 @@ def plan_for(
     """
     sampled = [n for n, s in job.fields.items() if s.source == "sampled" and s.values is None]
     faults = _field_faults(job, schema, properties)
-    faults += _together_faults(job, sampled)
+    faults += _together_faults(job, sampled) + min_cell_faults(job, properties)
     grouped = {name for group in job.together for name in group}
     groups = tuple([tuple(g) for g in job.together] + [(n,) for n in sampled if n not in grouped])
     copied = tuple(n for n, s in job.fields.items() if s.source == "copied")
     for name in [n for n in (*sampled, *copied) if n in properties]:
-        values = [seed.data[name] for seed in seeds.shown if name in seed.data]
+        values = [seed.data[name] for seed in seeds.usable if name in seed.data]
         if not values:
             use = "Give values, or map a column" if name in sampled else "Map a column, or take the field out"
             source = job.fields[name].source
-            faults.append(f"{job.place}: fields.{name} is {source}, but no seed has it. {use}.")
+            faults.append(f"{job.place}: fields.{name} is {source}, but {_none(seeds)} has it. {use}.")
         elif name in sampled and is_free_text(values):
             faults.append(
                 f"{job.place}: fields.{name} is sampled, but the seeds hold free text there. "
@@ -188,24 +189,29 @@ def plan_for(
         raise InputError(faults)
     needed = [n for n in (*sampled, *copied) if n in _required(schema)]
     pools = {
-        group: [s for s in seeds.shown if all(n in s.data for n in group if n in needed)] for group in (*groups, copied)
+        group: [s for s in seeds.usable if all(n in s.data for n in group if n in needed)]
+        for group in (*groups, copied)
     }
     empty = [group for group, pool in pools.items() if group and not pool]
     if empty:
-        raise InputError([f"{job.place}: no seed has all of {', '.join(g)}. Map their columns." for g in empty])
-    planner = Planner(job, seeds, targets_for(job, seeds.shown, properties), groups, copied, pools)
+        raise InputError([f"{job.place}: {_none(seeds)} has all of {', '.join(g)}. Map their columns." for g in empty])
+    planner = Planner(job, seeds, targets_for(job, seeds.usable, properties), groups, copied, pools)
     if impossible := planner.impossible():
         raise InputError(impossible)
     return planner
 
 
 def example_pool(seeds: SeedSet, written: Sequence[str]) -> list[Seed]:
-    """The shown seeds that have every field a step writes."""
-    return [seed for seed in seeds.shown if all(name in seed.data for name in written)]
+    """The usable seeds that have every field a step writes."""
+    return [seed for seed in seeds.usable if all(name in seed.data for name in written)]
 
 
 def _draw(rng: Any, choices: Mapping[Any, float]) -> Any:
     return rng.choices(list(choices), weights=list(choices.values()))[0]
+
+
+def _none(seeds: SeedSet) -> str:
+    return "no seed that min_cell leaves" if seeds.rare else "no seed"
 
 
 def _said(label: Mapping[str, str]) -> str:

@@ -7,10 +7,12 @@ import random
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from textsynth.errors import InputError
 from textsynth.inputs.left_out import LeftOut
+from textsynth.inputs.min_cell import without_rare
 from textsynth.inputs.readers import Row, read_rows
 from textsynth.job import Job, SeedsSpec
 from textsynth.records import Seed, content_hash, rng_for, strings_in
@@ -29,7 +31,8 @@ class SeedSet:
 
     `shown` steer the run and are what leakage is measured against. `holdout` is never shown or drawn from.
     `cluster` numbers near-duplicate clusters by seed id; no cluster is on both sides. `counts` tells what became of
-    the rows that were read, `left_out` in sentences what of FHIR data could not be used.
+    the rows that were read, `left_out` in sentences what of FHIR data could not be used. `rare` are ids of shown seeds
+    that records are compared with, and that is all: see `min_cell`.
     """
 
     shown: Sequence[Seed]
@@ -38,6 +41,12 @@ class SeedSet:
     counts: Mapping[str, int]
     by_id: Mapping[str, Seed] = field(repr=False, default_factory=dict)
     left_out: Sequence[str] = ()
+    rare: frozenset[str] = frozenset()
+
+    @cached_property
+    def usable(self) -> Sequence[Seed]:
+        """The shown seeds that may be drawn from and be examples."""
+        return [seed for seed in self.shown if seed.id not in self.rare]
 
     def one_a_cluster(self, seeds: Iterable[Seed]) -> list[Seed]:
         """The first seed of each near-duplicate cluster."""
@@ -76,8 +85,8 @@ def load_seeds(job: Job, keep: Collection[str], drawn: Collection[str], text: Co
             f"{place}: none of the {counts['read']} rows can be used "
             f"({counts['dropped_missing']} miss a field that is drawn from). Give seeds with the record's fields."
         )
-    found = _divide([Seed(f"s{number:06d}", data) for number, data in kept], spec.holdout, job.rng_seed, counts)
-    return replace(found, left_out=left_out.sentences())
+    divided = _divide([Seed(f"s{number:06d}", data) for number, data in kept], spec.holdout, job.rng_seed, counts)
+    return replace(without_rare(job, divided), left_out=left_out.sentences())
 
 
 def _passages(rows: Iterator[Row], words: int | None, one_a_sentence: bool) -> Iterator[Row]:

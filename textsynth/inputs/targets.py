@@ -248,7 +248,10 @@ def _from_seeds(names: Sequence[str], seeds: Sequence[Seed], kind: str) -> Part:
 def _given(job: Job, name: str, choices: Choices | None, seeds: Sequence[Seed], shares: Mapping[Any, float]) -> Part:
     values = list(choices) if choices is not None else [seed.data.get(name) for seed in seeds]
     numeric = bool(values) and all(_is_number(value) for value in values if value is not None)
-    bins = [_bin(key, numeric) for key in shares]
+    bins, who = (
+        [_bin(key, numeric) for key in shares],
+        "seed that min_cell leaves has" if job.seeds.min_cell else "seed has",
+    )
     faults = [
         f"{job.place}: plan.match.{name}: {a.label} and {b.label} overlap. A range holds its low end, not its high one."
         for at, a in enumerate(bins)
@@ -256,7 +259,7 @@ def _given(job: Job, name: str, choices: Choices | None, seeds: Sequence[Seed], 
         if a.is_range and b.is_range and a.low < b.high and b.low < a.high
     ]
     faults += [
-        f"{job.place}: plan.match.{name}: no {'seed has' if choices is None else 'listed value is'} {one.label} there. "
+        f"{job.place}: plan.match.{name}: no {who if choices is None else 'listed value is'} {one.label} there. "
         "Leave it out, or mend it."
         for one in bins
         if not any(one.holds(value) for value in values)

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textsynth.outputs.export import passed_gate
+from textsynth.outputs.marks import CHARACTERS, SHARED, as_text, shown
 from textsynth.outputs.store import Store
 
 MOST = 1000  # records in the page
 _ROOM = 2_200_000  # bytes of them, so that the page stays under 3 MB
-CHARACTERS = 20_000  # of one text
 Row = Mapping[str, Any]
 
 
@@ -33,7 +33,8 @@ def browsed(store: Store, judged: int, sources: Mapping[str, str]) -> tuple[list
     else:
         which = f"{kept:,} of {judged:,}, spread evenly over the run; the files of the run folder have all. "
     return records, which + (
-        "Open one to see what is behind it; a fact that stands in the text word for word is marked. "
+        "Open one to see what is behind it: its facts are marked where they stand in the text, and so is its longest "
+        f"run of words shared with a seed, from {SHARED} words on. "
         "A refused record has its text here only where the leakage gate had accepted it."
     )
 
@@ -45,16 +46,8 @@ def _places(judged: int, most: int) -> set[int]:
 
 def _entry(row: Row, verdicts: Sequence[Row], sources: Mapping[str, str], order: Sequence[str]) -> dict[str, Any]:
     clear = row["state"] in ("accepted", "surplus") or passed_gate(verdicts)
-    facts: list[list[Any]] = []
-    texts: list[list[Any]] = []
-    fields = row["fields"] or {}
-    for name in dict.fromkeys([*(name for name in order if name in fields), *fields]) if clear else ():
-        text, source = as_text(fields[name]), sources.get(name, "written")
-        cut = [len(text)] if len(text) > CHARACTERS else []
-        (texts if source == "written" else facts).append(
-            [name, text[:CHARACTERS], *(cut if source == "written" else [source])]
-        )
-    entry = {"id": row["id"], "state": row["state"], "reason": row["reason"] or "", "facts": facts, "texts": texts}
+    entry = {"id": row["id"], "state": row["state"], "reason": row["reason"] or ""}
+    entry |= shown(row["fields"] or {} if clear else {}, sources, order, verdicts)
     if not clear:
         entry["hidden"] = True
     said = [
@@ -63,11 +56,6 @@ def _entry(row: Row, verdicts: Sequence[Row], sources: Mapping[str, str], order:
         for v in verdicts
     ]  # fmt: skip
     return entry | {"verdicts": said, "lineage": _lineage(row if clear else {**row, "working": {}})}
-
-
-def as_text(value: Any) -> str:
-    """A field's value for readers: texts as they are, others as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def scores_in_words(scores: Row) -> str:

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from textsynth.metrics.run import RAW_SCORES, run_metrics
-from textsynth.outputs.browser import CHARACTERS, as_text, browsed, scores_in_words
+from textsynth.outputs.browser import browsed, scores_in_words
 from textsynth.outputs.charts import histogram_chart, round_chart
 from textsynth.outputs.evaluation_charts import evaluation_charts
 from textsynth.outputs.export import accepted_records, replacing
+from textsynth.outputs.marks import CHARACTERS, shown
 from textsynth.outputs.page import render
 from textsynth.outputs.shortfall import cell_numbers
 from textsynth.outputs.store import Store
 from textsynth.outputs.verdict import claims, evaluation_verdict, gates, verdict, words_for
+from textsynth.records import combination
 from textsynth.yaml12 import dump_yaml
 
 SHOWN = 20  # accepted records that the page shows, spread evenly over the run
@@ -88,7 +90,19 @@ def numbers_of(store: Store) -> dict[str, Any]:
     benchmarks = ((store.get("evidence") or {}).get("decontaminate") or {}).get("benchmarks") or {}
     refused = numbers.pop("contaminated")
     numbers["benchmarks"] = {name: {"texts": n, "refused": refused.get(name, 0)} for name, n in benchmarks.items()}
+    numbers |= {"min_cell": smallest_cell(store)} if store.get("min_cell") else {}
     return numbers | {"seeds": store.get("seeds") or {}} | ({"evaluation": evaluation} if evaluation else {})
+
+
+def smallest_cell(store: Store) -> dict[str, Any]:
+    """How many shown seeds stand behind each accepted record's combination of quasi-identifiers; `smallest`: fewest.
+
+    Counted anew over the accepted records, whatever was planned. `below`: records whose combination fewer than k have.
+    """
+    kept = store.get("min_cell")
+    behind = [kept["seeds"].get(combination(row["fields"], kept["counted"]), 0) for row in store.records("accepted")]
+    plain = {key: kept[key] for key in ("k", "of", "counted", "left_out")}
+    return plain | {"smallest": min(behind, default=None), "below": sum(count < kept["k"] for count in behind)}
 
 
 def write_evaluation_report(evaluation: Numbers, path: Path) -> Path:
@@ -126,20 +140,11 @@ def _cells(numbers: Numbers) -> list[Numbers]:
 def _shown(store: Store, sources: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """Accepted records spread evenly over the run, each with its facts, texts, and what is behind them."""
     for row in accepted_records(store, SHOWN):
-        facts: list[dict[str, Any]] = []
-        texts: list[dict[str, Any]] = []
-        for name, value in row["fields"].items():
-            source = sources.get(name, "written")
-            text = as_text(value)
-            part = {"name": name, "text": text[:CHARACTERS], "source": source}
-            part |= {"cut": len(text) if len(text) > CHARACTERS else None}
-            (texts if source == "written" else facts).append(part)
+        verdicts = store.verdicts(row["id"])
         behind = {key: row[key] for key in ("attributes", "working", "lineage")}
-        yield {
+        yield shown(row["fields"], sources, (), verdicts) | {
             "id": row["id"],
-            "facts": facts,
-            "texts": texts,
-            "verdicts": [v | {"said": scores_in_words(v["scores"])} for v in store.verdicts(row["id"])],
+            "verdicts": [v | {"said": scores_in_words(v["scores"])} for v in verdicts],
             "behind": {
                 name: json.dumps(part, ensure_ascii=False, indent=1)[:CHARACTERS]
                 for name, part in behind.items()

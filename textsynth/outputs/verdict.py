@@ -133,6 +133,8 @@ def claims(numbers: Numbers, meta: Mapping[str, Any]) -> dict[str, list[str]]:
     as_a_set = (leakage or {}).get("rows_as_a_set")
     if as_a_set:
         (not_claimed if as_a_set["flagged"] is not False else claimed).append(_set_in_words(as_a_set))
+    if cell := numbers.get("min_cell"):
+        (not_claimed if cell["below"] or cell["smallest"] is None else claimed).append(_cells_in_words(cell))
     if "dedup" in filters:
         claimed.append(
             "No accepted record repeats another in what was compared; case, punctuation and spacing set aside."
@@ -207,6 +209,31 @@ def _warnings(numbers: Numbers) -> Iterator[str]:
     as_a_set = (numbers["leakage"] or {}).get("rows_as_a_set")
     if as_a_set and as_a_set["flagged"]:
         yield POINTS_TO_SEEDS
+    cell = numbers.get("min_cell")
+    if cell and cell["below"]:
+        yield _cells_in_words(cell)
+
+
+def _cells_in_words(cell: Numbers) -> str:
+    """Rare combinations: what was asked, what the accepted records have, what was left out for it."""
+    names = ", ".join(cell["of"])
+    changed = [name for name in cell["of"] if name not in cell["counted"]]
+    apart = f" Not counted, since records hold another value than the seed: {', '.join(changed)}." if changed else ""
+    left_out = (
+        f"{cell['left_out']['seeds']:,} seeds of {cell['left_out']['combinations']:,} rarer combinations were neither "
+        f"drawn from nor shown as examples.{apart}"
+    )
+    if cell["smallest"] is None:
+        return f"That the combination of {names} of each record is that of {cell['k']} seeds: none is accepted yet."
+    if cell["below"]:
+        return (
+            f"{cell['below']:,} accepted records have a combination of {names} that fewer than {cell['k']} shown seeds "
+            f"have; the rarest is that of {cell['smallest']}. Do not hand them on."
+        )
+    return (
+        f"The combination of {names} of each accepted record is that of {cell['smallest']:,} shown seeds or more "
+        f"(counted over the accepted records; {cell['k']} were asked for). {left_out}"
+    )
 
 
 def _set_in_words(found: Numbers) -> str:

@@ -25,7 +25,7 @@ class _Texts:
     def __init__(self, tokens: Tokens, without: Sequence[int] | None) -> None:
         self.owner, self.room = tokens.owners(), _room(tokens)
         self.passed = None if without is None else np.asarray(without, np.int64)[self.owner]
-        self.length, self.place = np.zeros(len(tokens), np.int64), np.zeros(len(tokens), np.int64)
+        self.length, self.place, self.start = (np.zeros(len(tokens), np.int64) for _ in range(3))
 
     def having(self, at: Ints) -> NDArray[np.bool_]:
         """Which texts have any of these windows."""
@@ -39,7 +39,10 @@ class _Texts:
         first = np.flatnonzero(np.diff(owner, prepend=-1))
         self.length[owner] = length
         if len(first):
-            self.place[owner[first]] = np.minimum.reduceat(place, first)
+            least = np.minimum.reduceat(place, first)
+            mine = np.flatnonzero(place == np.repeat(least, np.diff(first, append=len(at))))
+            self.place[owner[first]] = least
+            self.start[owner[first]] = at[mine[np.diff(owner[mine], prepend=-1) > 0]]
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,10 @@ class SpanIndex:
         Returns:
             Lengths in tokens, and positions of indexed texts: -1 where the length is 0.
         """
+        return self.longest_at(tokens, without)[:2]
+
+    def longest_at(self, tokens: Tokens, without: Sequence[int] | None = None) -> tuple[Ints, Ints, Ints]:
+        """As `longest`, and where in each text a run begins that the indexed text has, in tokens from 0; or -1."""
         texts, step = _Texts(tokens, without), 1
         hits = self._hits(step, np.arange(len(tokens.ids)), tokens.ids, texts)
         while len(hits.at):
@@ -93,10 +100,11 @@ class SpanIndex:
             texts.settle(hits.at[stay], hits.place[stay], step)
             self._between(step, hits, hits.at[stay], texts)
             step, hits = _after(step), longer
-        owners = np.full(len(tokens), -1, np.int64)
+        owners, starts = np.full((2, len(tokens)), -1, np.int64)
         some = texts.length > 0
         owners[some] = self._owner[texts.place[some]]
-        return texts.length, owners
+        starts[some] = (texts.start - tokens.starts[:-1])[some]
+        return texts.length, owners, starts
 
     def _level(self, step: int) -> Names:
         """The names of the windows of `step` tokens, made when first asked for."""

@@ -20,6 +20,7 @@ Hashes = NDArray[np.uint64]
 
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _TOKEN = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+_RUN = re.compile(r"\S+", re.ASCII)
 _BEYOND, _BREAK, _SINGLE = re.compile(r"[^\x00-\x7f]+"), re.compile(r"\W+"), re.compile(f"[{_UNSPACED}]")
 _ODD = 0x9E3779B97F4A7C15  # from the golden ratio: spreads the bits of products
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
@@ -31,6 +32,25 @@ _FOLDED = bytes(b if b > 127 else ord(chr(b).lower()) if chr(b).isalnum() else 0
 def tokens(text: str) -> list[str]:
     """The tokens of a text, normalized: `tokens("A 54-Year-old…") == ["a", "54", "year", "old"]`."""
     return _TOKEN.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def places(text: str) -> list[tuple[int, int]]:
+    """Where each token of `tokens(text)` stands in the text: its first character, and the one after its last.
+
+    Where normalizing joins characters, as an e and an accent, a token has the whole of its run without white space.
+    """
+    if text.isascii():
+        return [found.span() for found in _TOKEN.finditer(text)]
+    standing: list[tuple[int, int]] = []
+    for run in _RUN.finditer(text):  # nothing is joined across white space
+        folded = [unicodedata.normalize("NFKC", one).casefold() for one in run[0]]
+        origin = [at for at, some in enumerate(folded, run.start()) for _ in some]
+        found, wanted = list(_TOKEN.finditer("".join(folded))), tokens(run[0])
+        if [one[0] for one in found] == wanted:
+            standing += [(origin[one.start()], origin[one.end() - 1] + 1) for one in found]
+        else:
+            standing += [run.span()] * len(wanted)
+    return standing
 
 
 @dataclass(frozen=True)

@@ -11,90 +11,141 @@
     return element;
   };
   const bdi = (text) => make("bdi", "", text);
+  const plain = ([, pieces]) => pieces.map((piece) => (typeof piece === "string" ? piece : piece[0])).join("");
   const rows = data.records.map((record) => ({
     ...record,
-    haystack: [record.id, record.reason, ...record.facts.map((f) => f[1]), ...record.texts.map((t) => t[1])]
+    haystack: [record.id, record.reason, ...record.facts.map((f) => f[1]), ...record.texts.map(plain)]
       .join("\n").toLowerCase(),
   }));
   const query = $("search"), state = $("state"), reason = $("reason"), list = $("list"), more = $("more");
   let found = [], shown = 0;
 
-  // Where facts stand in a text, word for word; of two that overlap, the earlier, then the longer.
-  function spans(text, facts) {
-    const places = [];
-    for (const [name, value] of facts) {
-      if (!value || value.length > 300) continue;
-      const literal = value.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
-      const pattern = new RegExp(`(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])`, "giu");
-      for (const match of text.matchAll(pattern)) places.push([match.index, match.index + match[0].length, name]);
+  const SIGNS = {  // of each kind of mark, for the line below the text: what is marked so, and what that means
+    stated: ["fact", "stands in the text"],
+    shared: ["shared with a seed", ""],
+    contradicted: ["words", "contradict a fact"],
+    unsupported: ["words", "no fact supports"],
+  };
+
+  function marked(pieces, record) {
+    const out = make("bdi");
+    for (const piece of pieces) {
+      if (typeof piece === "string") { out.append(piece); continue; }
+      const [text, kinds, facts] = piece, mark = make("mark", kinds, text), has = kinds.split(" ");
+      mark.title = [
+        ...facts.map((at) => record.facts[at].slice(0, 2).join(": ").slice(0, 200)),
+        ...has.filter((kind) => kind === "contradicted" || kind === "unsupported").map((kind) => SIGNS[kind][1]),
+        ...(has.includes("shared") ? [`shared with a seed: ${record.shared} words`] : []),
+      ].join("; ");
+      link(mark, facts);
+      out.append(mark);
     }
-    places.sort((a, b) => a[0] - b[0] || b[1] - a[1]);
-    return places;
+    return out;
   }
 
-  function marked(text, places) {
-    const out = make("bdi");
-    let at = 0;
-    for (const [start, end, name] of places) {
-      if (start < at) continue;
-      out.append(text.slice(at, start));
-      const mark = make("mark", "", text.slice(start, end));
-      mark.title = name;
-      out.append(mark);
-      at = end;
+  function link(element, facts) {
+    if (!facts.length) return;
+    element.dataset.facts = facts.join(" ");
+    element.tabIndex = 0;
+  }
+
+  // Pointing at a fact, or reaching it with Tab, lights where it stands, and the other way round; Enter goes there.
+  function light(body) {
+    const parts = [...body.querySelectorAll("[data-facts]")];
+    const facts = (element) => element?.closest("[data-facts]")?.dataset.facts.split(" ") ?? [];
+    const same = (part, some) => facts(part).some((at) => some.includes(at));
+    const show = (element) => { for (const part of parts) part.classList.toggle("lit", same(part, facts(element))); };
+    for (const name of ["mouseover", "focusin"]) body.addEventListener(name, (event) => show(event.target));
+    for (const name of ["mouseout", "focusout"]) body.addEventListener(name, (event) => show(event.relatedTarget));
+    body.addEventListener("keydown", (event) => {
+      const here = event.target, some = facts(here);
+      if (event.key === "Enter" && some.length)
+        parts.find((part) => (part.tagName === "MARK") !== (here.tagName === "MARK") && same(part, some))?.focus();
+    });
+  }
+
+  function factsOf(record, inText) {
+    const list = make("dl", "facts");
+    let pair;
+    record.facts.forEach(([name, line, source, wrong], at) => {
+      if (!pair || name !== record.facts[at - 1][0]) {
+        pair = make("div");
+        const term = make("dt");
+        term.append(bdi(name));
+        pair.append(term);
+        list.append(pair);
+      }
+      const value = make("dd", wrong ?? "");
+      value.append(inText.has(at) && !wrong ? make("mark", "stated", line) : bdi(line));
+      if (wrong) value.append(" ", make("strong", "wrong", wrong === "missing" ? "missing in the text" : wrong));
+      if (source === "copied") value.append(" ", make("span", "copied", "copied from a seed"));
+      if (inText.has(at)) link(value, [at]);
+      pair.append(value);
+    });
+    return list;
+  }
+
+  function legend(record, kinds) {
+    const list = make("ul", "signs");
+    for (const [kind, [word, means]] of Object.entries(SIGNS)) {
+      if (!kinds.has(kind)) continue;
+      const item = make("li");
+      item.append(make("mark", /stated|shared/.test(kind) ? kind : `${kind} end`, word), kind === "shared" ? `: ${record.shared} words` : ` ${means}`);
+      list.append(item);
     }
-    out.append(text.slice(at));
-    return out;
+    return list;
   }
 
   function open(item, record) {
     if (item.querySelector(".opened")) return;
-    const body = make("div", "opened");
-    const places = record.texts.map(([, text]) => spans(text, record.facts));
-    const said = new Set(places.flat().map((place) => place[2]));
+    const body = make("div", "opened"), beside = make("div", "beside"), told = make("div");
+    const marks = record.texts.flatMap(([, pieces]) => pieces.filter((piece) => typeof piece !== "string"));
+    const inText = new Set(marks.flatMap(([, , facts]) => facts));
+    const said = record.facts.filter(([, , , wrong], at) => inText.has(at) && !wrong).length;
+    const kinds = new Set(marks.flatMap(([, some]) => some.split(" ")));
     if (record.facts.length) {
-      const facts = make("dl", "facts");
-      for (const [name, value, source] of record.facts) {
-        const pair = make("div"), term = make("dt"), value_ = make("dd");
-        term.append(bdi(name));
-        value_.append(said.has(name) ? make("mark", "", value) : bdi(value));
-        if (source === "copied") value_.append(" ", make("span", "copied", "copied from a seed"));
-        pair.append(term, value_);
-        facts.append(pair);
-      }
-      body.append(facts);
-      if (record.texts.length) body.append(make("p", "soft",
-        `${said.size} of ${record.facts.length} facts stand in the text word for word.`));
+      const facts = make("div");
+      facts.append(factsOf(record, inText));
+      if (record.texts.length) facts.append(make("p", "soft",
+        `${said} of ${record.facts.length} facts stand in the text${record.located ? "" : " word for word"}.`));
+      beside.append(facts);
     }
-    record.texts.forEach(([name, text, cut], at) => {
+    for (const [name, pieces, cut] of record.texts) {
       const part = make("p", "text");
       part.dir = "auto";
       if (record.texts.length > 1) { const label = make("span", "name"); label.append(bdi(name)); part.append(label); }
-      part.append(marked(text, places[at]));
-      body.append(part);
-      if (cut) body.append(make("p", "soft", `Cut here: it has ${cut.toLocaleString("en")} characters.`));
-    });
-    if (record.hidden) body.append(make("p", "soft",
+      part.append(marked(pieces, record));
+      told.append(part);
+      if (cut) told.append(make("p", "soft", `Cut here: it has ${cut.toLocaleString("en")} characters.`));
+    }
+    if (kinds.size) told.append(legend(record, kinds));
+    if (record.hidden) told.append(make("p", "soft",
       "Its text is not shown: no leakage gate accepted it, so it may hold text of a seed."));
+    beside.append(told);
+    body.append(beside, verdicts(record));
+    if (record.lineage) { const pre = make("pre"); pre.append(bdi(record.lineage)); body.append(pre); }
+    light(body);
+    item.append(body);
+  }
+
+  function verdicts(record) {
     const table = make("table"), head = make("tr");
     for (const name of ["Filter", "Verdict", "Scores", "Nearest"]) { const th = make("th", "", name); th.scope = "col"; head.append(th); }
     table.append(make("thead"), make("tbody"));
     table.tHead.append(head);
-    for (const [filter, verdict, scores, nearest] of record.verdicts) {
+    for (const cells of record.verdicts) {
       const line = make("tr");
-      for (const cell of [filter, verdict, scores, nearest]) { const td = make("td"); td.append(bdi(cell)); line.append(td); }
+      for (const cell of cells) { const td = make("td"); td.append(bdi(cell)); line.append(td); }
       table.tBodies[0].append(line);
     }
-    body.append(table);
-    if (record.lineage) { const pre = make("pre"); pre.append(bdi(record.lineage)); body.append(pre); }
-    item.append(body);
+    return table;
   }
 
   function row(record) {
     const item = make("details", "row"), summary = make("summary");
     const verdict = record.state === "accepted" ? "accepted" : record.state === "surplus" ? "surplus" : record.reason;
     summary.append(make("code", "", record.id), make("span", `tag ${record.state}`, verdict));
-    const start = record.texts.length ? record.texts[0][1] : record.facts.map((f) => f[1]).join(" · ");
+    const start = record.texts.length ? plain(record.texts[0]) : record.facts.map((f) => f[1]).join(" · ");
     const snippet = make("span", "snippet");
     snippet.append(bdi(start ? start.slice(0, 160) : record.hidden ? "text not shown" : ""));
     summary.append(snippet);
