@@ -105,6 +105,9 @@ class StepSpec(Spec):
     )
     engine: EngineSpec | None = Field(None, description="instead of the job's engine")
     alike: list[str] = Field([], description="fields in which the examples have the record's own values")
+    states: list[str] = Field(
+        [], description="fields that its text states, in this order: the grammar holds it to them"
+    )
     examples: str | Annotated[dict[str, str], Field(min_length=1)] | None = Field(
         None, description="a file of examples instead of the seeds, or working field: field of the seeds shown as it"
     )

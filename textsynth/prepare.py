@@ -15,7 +15,7 @@ from textsynth.checks import (
     kinds_of,
     notes_on,
 )
-from textsynth.clinical.agreement import closed_by, names_in
+from textsynth.clinical.agreement import KINDS, closed_by, names_in
 from textsynth.clinical.vocabulary import built_in_vocabulary
 from textsynth.engines.base import Engine, build_engine
 from textsynth.errors import Faults
@@ -73,6 +73,12 @@ class Prepared:
         seeds = self.seeds.shown
         kept = [n for n in self.properties if self.sources[n] not in ("copied", "located")]
         return [n for n in kept if not is_free_text([s.data[n] for s in seeds if n in s.data])]
+
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        """The kinds of the fields that hold facts: by their names, and as consistency filters say."""
+        specs = [spec for spec in self.job.filters if isinstance(spec, ConsistencySpec)]
+        return {name: kind for spec in specs for name, kind in kinds_of(spec, self.properties).items()} or KINDS
 
     @property
     def engine(self) -> Engine | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from textsynth.filters.base import Filter, judge
 from textsynth.inputs.dialects import fast_validator, first_error, validator
+from textsynth.inputs.stated import stating
 from textsynth.inputs.steer import Aim
 from textsynth.inputs.targets import Standing, interleaved
 from textsynth.outputs.store import Judged, State
@@ -101,12 +102,20 @@ class Writer:
             record.round,
             step.number,
             messages,
-            step.decoding,
+            self._decoding(step, known),
             self._prepared.sampling(step, draft.aim),
             rng_seed,
             tuple(seed.id for seed in shown),
             record.attributes,
         )
+
+    def _decoding(self, step: Step, known: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the answer is decoded under: the step's form, in which a text states this record's facts."""
+        name, form = step.stating, step.decoding
+        if name is None:
+            return form
+        stated = stating(form["properties"][name], known, step.spec.states, self._prepared.kinds)
+        return form if stated is None else {**form, "properties": {**form["properties"], name: stated}}
 
     def take(self, draft: Draft, request: Request, completion: Completion) -> list[Request]:
         """Put a completion into its draft; returns what to ask next: a retry, the next step, or nothing for now."""

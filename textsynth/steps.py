@@ -48,6 +48,12 @@ class Step:
             bool(self.pool and self.spec.few_shot) and not isinstance(self.spec.examples, str) and not self.spec.alike
         )
 
+    @property
+    def stating(self) -> str | None:
+        """The text that states `states`: the only one that it writes; None where it states nothing by grammar."""
+        texts = [n for n, form in self.decoding.get("properties", {}).items() if form.get("type") == "string"]
+        return texts[0] if self.spec.states and len(texts) == 1 else None
+
     def likeness(self, fields: Mapping[str, Any]) -> str:
         """The values in which examples are like a record."""
         return canonical_json([fields.get(name) for name in self.spec.alike])
@@ -182,6 +188,11 @@ def _step(
     )
     pool = faults.attempt(_examples, job, spec, seeds, names, tuple(own), place)
     faults.found += _alike_faults(job, spec, pool or {}, given, place)
+    faults.found += [
+        f"{place}.states: {n} is not known before this step. Known: {', '.join(given) or 'nothing'}."
+        for n in spec.states
+        if n not in given
+    ]
     faults.raise_any()
     if prompt is None or pool is None:
         raise AssertionError("what does not load is a fault")
@@ -194,7 +205,10 @@ def _step(
     key = engine_key(spec.engine or job.engine)
     at = engines.index(key) if key in engines else 0
     sampling = {**chosen, "max_tokens": limit}
-    return Step(number, spec, prompt, names, tuple(own), answer, decoding, sampling, pool, at)
+    step = Step(number, spec, prompt, names, tuple(own), answer, decoding, sampling, pool, at)
+    if spec.states and step.stating is None:
+        raise InputError(f"{place}.states: the step must write one text, and it writes {', '.join((*names, *own))}.")
+    return step
 
 
 def _alike_faults(

@@ -35,6 +35,7 @@ class Fact:
     name: str
     value: Any = None
     unit: str = ""
+    problem: str = ""  # the canonical name of a phrase that is also a problem
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def facts_of(data: Mapping[str, Json], kinds: Mapping[str, str], vocabulary: Voc
                 found.append(Fact(pointer, kind, named, entry.get("value"), str(entry.get("unit") or "")))
             else:
                 own = item if kind in ("age", "sex", "date", "side") else side_of(said)
-                found.append(Fact(pointer, kind, named, own))
+                also = vocabulary.canonical("problem", said) if kind == "phrase" else ""
+                found.append(Fact(pointer, kind, named, own, "", also))
     return found
 
 
@@ -170,7 +172,7 @@ def _supported(m: Mention, facts: Sequence[Fact]) -> bool:
     for fact in facts:
         if _states(m, fact) or (fact.kind == m.kind == "date" and m.value == fact.value):
             return True
-        if m.kind == fact.kind and m.kind in _NAMED and m.name == fact.name:
+        if (m.kind == fact.kind and m.kind in _NAMED and m.name == fact.name) or m.name == fact.problem:
             return True
         if m.kind in (*_NAMED, "symptom") and fact.kind in (*_NAMED, "phrase") and mine <= set(words_of(fact.name)):
             return True

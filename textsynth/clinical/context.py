@@ -31,7 +31,8 @@ class Context:
     """A text's sentences, and what is said of each place in them.
 
     Args:
-        names: characters of the names in it, whose own words trigger nothing: migraine without aura.
+        names: characters of the names in it, whose own words trigger nothing: migraine without aura. They are masked
+            in `plain`.
     """
 
     def __init__(self, text: str, names: Sequence[tuple[int, int]] = ()) -> None:
@@ -40,7 +41,7 @@ class Context:
         for start, end in sorted(names):
             pieces += [text[at:start], re.sub(r"\w", "x", text[max(at, start) : end])]
             at = max(at, end)
-        self._plain = "".join(pieces) + text[at:]
+        self.plain = "".join(pieces) + text[at:]
         self.sentences = list(_sentences(text))
         self._starts = [one.start for one in self.sentences]
 
@@ -53,7 +54,7 @@ class Context:
         sentence = self.sentence(start)
         if sentence.section in triggers.OF_SECTION:
             return triggers.OF_SECTION[sentence.section]
-        before, after = self._plain[sentence.start : start], self._plain[end : sentence.end]
+        before, after = self.plain[sentence.start : start], self.plain[end : sentence.end]
         if sign := triggers.SIGN.search(before):
             return "negated" if sign[1] else "possible"
         for status, trigger in triggers.BEFORE:

@@ -28,6 +28,7 @@ _ALLERGY = re.compile(
     r"\b(?:allerg(?:y|ies|ic)|anaphyla\w+|intoleran\w+|adverse reactions?|hives|breaks out|hypersensitivity)\b",
     re.IGNORECASE,
 )
+_REACTIONS = ("acute allergic reaction", "anaphylaxis", "urticaria", "rash", "itching", "swelling", "hives")
 _NO_ALLERGY = re.compile(
     r"\b(?:NKDA|NKA|no (?:known )?(?:drug |medication |food )?allerg(?:y|ies))\b|\ballergies:? none\b", re.IGNORECASE
 )
@@ -99,7 +100,8 @@ def _named(text: str, context: Context, terms: Sequence[Term]) -> Iterator[Menti
         if term.kind in ("vital", "lab"):
             continue
         sentence, status = context.sentence(term.start), context.status(term.start, term.end)
-        in_allergies = sentence.section == "allergies" or bool(_ALLERGY.search(text[sentence.start : sentence.end]))
+        around = context.plain[sentence.start : sentence.end] + text[term.start : term.end]
+        in_allergies = sentence.section == "allergies" or bool(_ALLERGY.search(around) and term.kind != "problem")
         if term.kind == "medication" and not in_allergies:
             found = dose.get(term.start)
             value, unit, digits = (found.value, found.unit, found.digits) if found else (None, "", 0)
@@ -112,7 +114,12 @@ def _named(text: str, context: Context, terms: Sequence[Term]) -> Iterator[Menti
         else:
             before = _BESIDE.search(text[sentence.start : term.start])
             side = term.side or (_SIDES.get(before[1].lower(), before[1].lower()) if before else None)
-            status = "conditional" if in_allergies and status == "present" else status  # a reaction
+            if (
+                term.name in _REACTIONS
+                and status == "present"
+                and _ALLERGY.search(context.plain[sentence.start : term.start])
+            ):
+                status = "conditional"
             kind: Kind = "problem" if term.kind == "problem" else "symptom" if term.kind == "symptom" else "phrase"
             yield Mention(kind, term.name, term.start, term.end, side, "", status)
     for none in _NO_ALLERGY.finditer(text):

@@ -48,6 +48,9 @@ class Row:
         self.kind = json.dumps(dict(self.request.sampling), sort_keys=True)
 
 
+_KEPT = 256  # compiled grammars
+
+
 class Grammars:
     """Compiled grammars of one tokenizer, one for each schema, copied for each request."""
 
@@ -63,6 +66,8 @@ class Grammars:
         key = json.dumps(schema)
         if key not in self._compiled:
             grammar = llguidance.LLMatcher.grammar_from_json_schema(key)
+            if len(self._compiled) >= _KEPT:  # a step that states facts has a schema for each record
+                del self._compiled[next(iter(self._compiled))]
             self._compiled[key] = llguidance.LLMatcher(self._tokenizer, grammar, log_level=0)
         return self._compiled[key].deep_copy()
 

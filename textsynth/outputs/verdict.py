@@ -142,10 +142,8 @@ def claims(numbers: Numbers, meta: Mapping[str, Any]) -> dict[str, list[str]]:
     if "consistency" in filters:
         claimed.append("Every accepted text states its required facts, by rules that look for them.")
         not_claimed.append("That a text states nothing else: only what the rules and their word lists know is seen.")
-    if meta["engine"]:
-        not_claimed.append("Differential privacy: a model that is shown seeds as examples gives none.")
-    else:
-        not_claimed.append("Differential privacy: drawing values from seeds gives none.")
+    how = "a model that is shown seeds as examples" if meta["engine"] else "drawing values from seeds"
+    not_claimed.append(f"Differential privacy: {how} gives none.")
     for source, said in (
         ("copied", "These fields are copied from seed rows, and the gate does not judge them"),
         ("sampled", "These fields take their values, unaltered, from the seeds or from the job's lists"),
