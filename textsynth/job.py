@@ -45,17 +45,28 @@ class SeedsSpec(Spec):
         "column sentence, each sentence of a passage is one",
     )
     license: str | None = Field(None, description="the license of the seeds, for the dataset card")
+    deidentify: dict[str, Literal["mask", "surrogate"]] = Field(
+        {}, description="field: what its identifiers are replaced by, before a seed is shown or compared (English)"
+    )
 
 
 class FieldSpec(Spec):
-    source: Literal["written", "sampled", "copied", "picked"] = Field(
+    source: Literal["written", "sampled", "copied", "perturbed", "picked"] = Field(
         "written",
-        description="the LLM writes it, it is drawn, taken from the seed row, or picked from several answers of a step",
+        description="the LLM writes it, it is drawn, taken from the seed row, taken and altered, or picked",
     )
     values: Choices | None = Field(None, description="sampled: a list of values, or value: weight; else the seeds' own")
     of: str | None = Field(None, description="picked: the working field that holds several answers")
     by: str | None = Field(None, description="picked: the working field with the number of one of them, from 1")
     other: bool = Field(False, description="picked: the first answer that is not that one")
+    how: Literal["mask", "surrogate", "shift", "generalize", "laplace", "gaussian"] | None = Field(
+        None,
+        description="perturbed: surrogate and shift (of dates) are alike in all of a seed; the last two are noise",
+    )
+    to: Annotated[float, Field(gt=0)] | Annotated[int, Field(gt=0)] | Literal["month", "year"] | None = Field(
+        None, description="generalize: a number to steps of it, a ZIP code to its first digits, a date to month or year"
+    )
+    scale: float | None = Field(None, gt=0, description="laplace, gaussian: the scale, or standard deviation, of noise")
 
 
 class Sampling(Spec):
@@ -186,10 +197,18 @@ class QualitySpec(Spec):
     )
 
 
+class IdentifiersSpec(Spec):
+    type: Literal["identifiers"]
+    on: list[str] | None = Field(None, min_length=1, description="the fields looked at (default: all written text)")
+    columns: list[str] = Field([], description="columns of the data whose values are identifiers; kept in memory only")
+    refuse_any: bool = Field(False, description="also refuse what only looks like an identifier")
+
+
 FilterSpec = Annotated[
-    SchemaSpec | RulesSpec | LeakageSpec | DedupSpec | DiversitySpec | DecontaminateSpec | QuotedSpec | QualitySpec,
+    SchemaSpec | RulesSpec | LeakageSpec | DedupSpec | DiversitySpec | DecontaminateSpec | QuotedSpec | QualitySpec
+    | IdentifiersSpec,
     Field(discriminator="type"),
-]
+]  # fmt: skip
 
 
 class Job(Spec):

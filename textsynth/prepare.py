@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from textsynth import job as specs
 from textsynth.checks import check_encoders, check_filters, check_names, check_rules, encoder_of, notes_on
 from textsynth.engines.base import Engine, build_engine
 from textsynth.errors import Faults
@@ -13,6 +14,7 @@ from textsynth.filters.base import Filter, References
 from textsynth.filters.decontaminate import DecontaminateFilter
 from textsynth.filters.dedup import DedupFilter
 from textsynth.filters.diversity import Cap, DiversityFilter
+from textsynth.filters.identifiers import IdentifiersFilter
 from textsynth.filters.leakage import LeakageFilter
 from textsynth.filters.quality import QualityFilter, Wanted
 from textsynth.filters.quoted import QuotedFilter
@@ -21,24 +23,16 @@ from textsynth.filters.schema import SchemaFilter
 from textsynth.filters.scores import SeedScores
 from textsynth.inputs.benchmarks import Item, read_benchmarks
 from textsynth.inputs.bounds import imposed_bounds
+from textsynth.inputs.deidentify import as_shown
 from textsynth.inputs.dialects import fast_validator, first_error, validator
 from textsynth.inputs.infer import is_free_text
 from textsynth.inputs.plan import Cost, Planner, plan_for
 from textsynth.inputs.schemas import load_schema, property_schemas
 from textsynth.inputs.seeds import SeedSet, load_seeds
 from textsynth.inputs.steer import Aim, Steer
-from textsynth.job import (
-    DecontaminateSpec,
-    DedupSpec,
-    DiversitySpec,
-    Job,
-    LeakageSpec,
-    QualitySpec,
-    QuotedSpec,
-    RulesSpec,
-    SchemaSpec,
-)
+from textsynth.job import Job
 from textsynth.models import EMBEDDED, is_fetched
+from textsynth.privacy.known import Known
 from textsynth.records import Record, Seed, text_of
 from textsynth.similarity.encoder import Encoder
 from textsynth.similarity.linkage import units_of
@@ -118,7 +112,7 @@ class Prepared:
 
     def steer(self, encoder_for: Callable[[str], Encoder]) -> Steer | None:
         """What chooses examples and attributes; None without a diversity filter, or a seed that can be an example."""
-        spec = next((spec for spec in self.job.filters if isinstance(spec, DiversitySpec)), None)
+        spec = next((spec for spec in self.job.filters if isinstance(spec, specs.DiversitySpec)), None)
         shown = [step for step in self.steps if step.shows_seeds]
         text = (spec.on if spec else None) or self.named("written")
         pool = [seed for seed in self.seeds.shown if all(seed.id in step.pool for step in shown)]
@@ -132,21 +126,26 @@ class Prepared:
         bounds = {name: most for step in self.steps for name, most in imposed_bounds(step.decoding).items()}
         built: list[Filter] = [SchemaFilter(check.is_valid, lambda value: first_error(slow, value), bounds)]
         for number, spec in enumerate(self.job.filters):
-            if isinstance(spec, SchemaSpec):
+            if isinstance(spec, specs.SchemaSpec):
                 continue
-            if isinstance(spec, RulesSpec):
+            if isinstance(spec, specs.RulesSpec):
                 rules = validator(spec.rules)
                 built.append(RulesFilter(rules.is_valid, lambda value, rules=rules: first_error(rules, value)))  # type: ignore[misc]
-            elif isinstance(spec, LeakageSpec):
+            elif isinstance(spec, specs.LeakageSpec):
                 built.append(self._leakage(spec, encoder_for))
-            elif isinstance(spec, DedupSpec):
-                compared = spec.on or self.named("written", "sampled") or list(self.properties)
+            elif isinstance(spec, specs.DedupSpec):
+                compared = spec.on or self.named("written", "sampled", "perturbed") or list(self.properties)
                 built.append(DedupFilter(spec.near, compared, spec.on or self.named("written"), spec.shingle))
-            elif isinstance(spec, DiversitySpec):
+            elif isinstance(spec, specs.DiversitySpec):
                 built.append(self._diversity(spec, encoder_for(spec.encoder)))
-            elif isinstance(spec, QuotedSpec):
+            elif isinstance(spec, specs.QuotedSpec):
                 built.append(QuotedFilter([spec.quote] if isinstance(spec.quote, str) else spec.quote, spec.source))
-            elif isinstance(spec, QualitySpec):
+            elif isinstance(spec, specs.IdentifiersSpec):
+                text = spec.on or self.named("written")
+                facts = [name for name in self.properties if self.sources[name] != "written" and name not in text]
+                known = Known(self.seeds.originals)
+                built.append(IdentifiersFilter(known, text, facts, spec.refuse_any))
+            elif isinstance(spec, specs.QualitySpec):
                 keys = spec.model_dump(exclude={"type", "on"})
                 built.append(QualityFilter(Wanted(**keys), spec.on or self.named("written")))
             else:
@@ -155,14 +154,14 @@ class Prepared:
                 built.append(DecontaminateFilter(items, fields, spec.max_overlap, spec.max_similarity, encoder))
         return [*built, *self.custom]
 
-    def _diversity(self, spec: DiversitySpec, encoder: Encoder) -> DiversityFilter:
+    def _diversity(self, spec: specs.DiversitySpec, encoder: Encoder) -> DiversityFilter:
         text, cap = spec.on or self.named("written"), None
         if spec.cap is not None:
             seeds = [] if spec.per else [text_of(seed.data, text) for seed in self.seeds.shown]
             cap = Cap(Cap.of(spec.cap, self.planner.target), spec.per or (), seeds, self.job.rng_seed)
         return DiversityFilter(spec.max_similarity, text, encoder, cap)
 
-    def _leakage(self, spec: LeakageSpec, encoder_for: Callable[[str], Encoder]) -> LeakageFilter:
+    def _leakage(self, spec: specs.LeakageSpec, encoder_for: Callable[[str], Encoder]) -> LeakageFilter:
         written, sources = self.named("written"), self.sources
         row = self.row
         # drawing whole groups from seed rows is what the user asked for: rows are scored where they are written or all
@@ -170,8 +169,8 @@ class Prepared:
         references = References(self.seeds.shown, self.seeds.one_a_cluster(self.seeds.holdout), self.seeds.cluster)
         encoder = encoder_for(spec.encoder) if written else None
         scores = SeedScores(self.seeds.shown, self.seeds.cluster, written, scored if len(scored) > 1 else [], encoder)
-        columns = self.named("written", "sampled")
-        units = units_of(row, self.job.together)
+        columns = self.named("written", "sampled", "perturbed")
+        units = units_of(row, [*self.job.together, self.named("perturbed")])
         return LeakageFilter(spec.alpha, spec.max_span, scores, references, written, columns, units)
 
 
@@ -212,8 +211,9 @@ def prepare(
     if seeds is None:
         faults.raise_any()
         raise AssertionError("seeds that do not load are a fault")
-    planner = faults.attempt(plan_for, job, schema, properties, seeds)
-    steps = faults.attempt(build_steps, job, schema, properties, seeds, list(engines))
+    shown = faults.attempt(as_shown, job, properties, seeds) or seeds
+    planner = faults.attempt(plan_for, job, schema, properties, shown)
+    steps = faults.attempt(build_steps, job, schema, properties, shown, list(engines))
     faults.attempt(check_filters, job, properties, seeds)
     benchmarks = faults.attempt(_benchmarks, job)
     faults.raise_any()
@@ -243,10 +243,10 @@ def _engines(job: Job, given: Engine | None, faults: Faults) -> dict[str, Engine
 
 
 def _benchmarks(job: Job) -> dict[int, list[Item]]:
-    specs = [(number, spec) for number, spec in enumerate(job.filters) if isinstance(spec, DecontaminateSpec)]
+    found = [(number, spec) for number, spec in enumerate(job.filters) if isinstance(spec, specs.DecontaminateSpec)]
     return {
         number: read_benchmarks(spec.files, job.path.parent, f"{job.place}: filters[{number}].files")
-        for number, spec in specs
+        for number, spec in found
     }
 
 
@@ -273,7 +273,9 @@ def _seeds(job: Job, schema: Mapping[str, Any], properties: Mapping[str, Mapping
     drawn = [
         name
         for name, spec in job.fields.items()
-        if spec.values is None and spec.source in ("sampled", "copied") and name in schema.get("required", ())
+        if spec.values is None
+        and spec.source in ("sampled", "copied", "perturbed")
+        and name in schema.get("required", ())
     ]
     text = [name for name, part in properties.items() if part.get("type") == "string"]
     return load_seeds(job, list(properties), drawn, text)

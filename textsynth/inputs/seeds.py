@@ -6,12 +6,13 @@ import math
 import random
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from textsynth.errors import InputError
+from textsynth.inputs.deidentify import deidentified
 from textsynth.inputs.readers import Row, read_rows
-from textsynth.job import Job, SeedsSpec
+from textsynth.job import IdentifiersSpec, Job, SeedsSpec
 from textsynth.records import Seed, content_hash, rng_for, strings_in
 from textsynth.similarity.minhash import clusters_of
 from textsynth.wording import nearest
@@ -28,7 +29,8 @@ class SeedSet:
 
     `shown` steer the run and are what leakage is measured against. `holdout` is never shown or drawn from.
     `cluster` numbers near-duplicate clusters by seed id; no cluster is on both sides. `counts` tells what became of
-    the rows that were read.
+    the rows that were read. `originals` has each seed as it was read, with the columns that a filter keeps out of
+    records, where the job looks for identifiers: in memory only.
     """
 
     shown: Sequence[Seed]
@@ -36,6 +38,7 @@ class SeedSet:
     cluster: Mapping[str, int]
     counts: Mapping[str, int]
     by_id: Mapping[str, Seed] = field(repr=False, default_factory=dict)
+    originals: Mapping[str, Mapping[str, Any]] = field(repr=False, default_factory=dict)
 
     def one_a_cluster(self, seeds: Iterable[Seed]) -> list[Seed]:
         """The first seed of each near-duplicate cluster."""
@@ -61,6 +64,8 @@ def load_seeds(job: Job, keep: Collection[str], drawn: Collection[str], text: Co
     read = read_rows(spec.path, job.path.parent, place, spec.split)
     rows = _counted(_passages(read, spec.passages, "sentence" in spec.columns.values()), counts)
     seen_columns: set[str] = set()
+    aside: dict[int, Row] = {}
+    rows = _set_aside(rows, identifying_columns(job), aside)
     cleaned = clean_rows(rows, spec, list(keep), drawn, counts, seen_columns)
     kept = _sample(cleaned, spec.limit, rng_for(job.rng_seed, "seeds"), counts)
     _check_columns(job, keep, seen_columns, counts)
@@ -71,7 +76,28 @@ def load_seeds(job: Job, keep: Collection[str], drawn: Collection[str], text: Co
             f"{place}: none of the {counts['read']} rows can be used "
             f"({counts['dropped_missing']} miss a field that is drawn from). Give seeds with the record's fields."
         )
-    return _divide([Seed(f"s{number:06d}", data) for number, data in kept], spec.holdout, job.rng_seed, counts)
+    originals = {f"s{number:06d}": {**data, **aside.get(number, {})} for number, data in kept}
+    seeds = [Seed(f"s{number:06d}", data) for number, data in kept]
+    if spec.deidentify:
+        seeds = deidentified(seeds, originals, spec.deidentify, job.rng_seed, counts)
+        if not seeds:
+            raise InputError(f"{place}: all rows are little but identifiers. Give seeds that say more.")
+    return replace(_divide(seeds, spec.holdout, job.rng_seed, counts), originals=originals)
+
+
+def identifying_columns(job: Job) -> list[str]:
+    """The columns of the data that a filter keeps out of records."""
+    return [column for spec in job.filters if isinstance(spec, IdentifiersSpec) for column in spec.columns]
+
+
+def _set_aside(
+    rows: Iterator[tuple[int, Row]], columns: Sequence[str], aside: dict[int, Row]
+) -> Iterator[tuple[int, Row]]:
+    """The rows, while what they have in some columns is noted by their number."""
+    for number, row in rows:
+        if columns:
+            aside[number] = {f"column {name}": row[name] for name in columns if row.get(name) is not None}
+        yield number, row
 
 
 def _passages(rows: Iterator[Row], words: int | None, one_a_sentence: bool) -> Iterator[Row]:
@@ -192,6 +218,7 @@ def _check_columns(job: Job, fields: Collection[str], columns: set[str], counts:
         raise InputError(f"{job.place}: seeds.path: {job.seeds.path} holds no rows. Give at least one example.")
     named = [(f"seeds.columns.{f}", c) for f, c in job.seeds.columns.items()]
     named += [("seeds.one_per", job.seeds.one_per)] if job.seeds.one_per else []
+    named += [("filters.columns", column) for column in identifying_columns(job)]
     faults = [
         f"{job.place}: {place} is {column}, which no row has. {nearest(column, columns)}Columns: {_names(columns)}."
         for place, column in named
@@ -200,7 +227,11 @@ def _check_columns(job: Job, fields: Collection[str], columns: set[str], counts:
     faults += [
         f"{job.place}: {place}.{name} is no field of the record schema. "
         f"{nearest(name, fields)}Fields: {', '.join(list(fields)[:20])}."
-        for place, names in (("seeds.columns", job.seeds.columns), ("seeds.cut", job.seeds.cut))
+        for place, names in (
+            ("seeds.columns", job.seeds.columns),
+            ("seeds.cut", job.seeds.cut),
+            ("seeds.deidentify", job.seeds.deidentify),
+        )
         for name in names
         if name not in fields
     ]

@@ -58,6 +58,7 @@
         const pair = make("div"), term = make("dt"), value_ = make("dd");
         term.append(bdi(name));
         value_.append(said.has(name) ? make("mark", "", value) : bdi(value));
+        if (source === "perturbed") value_.append(" ", make("span", "copied", "altered from a seed"));
         if (source === "copied") value_.append(" ", make("span", "copied", "copied from a seed"));
         pair.append(term, value_);
         facts.append(pair);
