@@ -63,8 +63,8 @@ class FieldSpec(Spec):
         None,
         description="perturbed: surrogate and shift (of dates) are alike in all of a seed; the last two are noise",
     )
-    to: Annotated[float, Field(gt=0)] | Annotated[int, Field(gt=0)] | Literal["month", "year"] | None = Field(
-        None, description="generalize: a number to steps of it, a ZIP code to its first digits, a date to month or year"
+    to: Annotated[float, Field(gt=0)] | Literal["month", "year"] | None = Field(
+        None, description="steps of a number (also of one with noise), digits of a ZIP code, month or year of a date"
     )
     scale: float | None = Field(None, gt=0, description="laplace, gaussian: the scale, or standard deviation, of noise")
 

@@ -124,7 +124,7 @@ def test_perturbed_fields_are_labeled_and_judged(tmp_path: Path) -> None:
     ("spec", "said"),
     [
         ({"source": "perturbed"}, "fields.size is perturbed, but how is left out. Use mask"),
-        ({"source": "perturbed", "how": "generalize"}, "fields.size: to goes with how: generalize."),
+        ({"source": "perturbed", "how": "generalize"}, "fields.size: to goes with how: generalize, or with noise."),
         ({"source": "perturbed", "how": "laplace"}, "fields.size: scale goes with how: laplace or gaussian."),
         ({"source": "sampled", "how": "mask"}, "fields.size: how, to and scale go with source: perturbed."),
         ({"source": "perturbed", "how": "mask"}, "fields.size is altered by mask, but seed s000001 has no text there."),

@@ -103,8 +103,8 @@ def _key_faults(place: str, spec: FieldSpec) -> Iterator[str]:
             yield f"{place}: how, to and scale go with source: perturbed. Leave them out."
     elif spec.how is None:
         yield f"{place} is perturbed, but how is left out. Use mask, surrogate, shift, generalize, laplace or gaussian."
-    elif (spec.to is None) == (spec.how == "generalize"):
-        yield f"{place}: to goes with how: generalize. Give it there, such as to: 5 or to: year, and only there."
+    elif (spec.to is None) if spec.how == "generalize" else (spec.to and spec.scale is None):
+        yield f"{place}: to goes with how: generalize, or with noise. Give it there, such as to: 5 or to: year."
     elif (spec.scale is None) == (spec.how in ("laplace", "gaussian")):
         yield f"{place}: scale goes with how: laplace or gaussian. Give it there, such as scale: 2.0, and only there."
 
@@ -138,14 +138,14 @@ def _number(spec: FieldSpec, value: Any, part: Mapping[str, Any], digits: int, r
     """A number in steps or with noise, rounded like the data, within the schema's bounds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _Unfit("has no number")
-    if spec.how == "generalize":
-        if not isinstance(spec.to, int | float):
-            raise _Unfit("has a number")
-        new = round(value / spec.to) * spec.to
-    elif spec.how == "gaussian":
+    new: float = value
+    if isinstance(spec.to, str):
+        raise _Unfit("has a number")
+    if spec.how == "gaussian":
         new = value + rng.gauss(0, spec.scale or 0)
-    else:  # two exponentials that differ by a Laplace
+    elif spec.how == "laplace":  # as two exponentials differ
         new = value + (spec.scale or 0) * (rng.expovariate(1) - rng.expovariate(1))
+    new = round(new / spec.to) * spec.to if spec.to else new
     least, most = float(part.get("minimum", -math.inf)), float(part.get("maximum", math.inf))
     new = min(max(new, least), most)
     return round(new) if isinstance(value, int) else round(new, digits)

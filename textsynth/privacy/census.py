@@ -19,9 +19,7 @@ _SAYS = re.compile(
     r"|requested"
     r"|arrived|accompanied|brought|drove|calls|confirmed|denies|denied|notes that|will|has agreed|who)\b"
 )
-_LEADS = frozenset(
-    ["with", "by", "as", "and", "told", "asked", "per", "for", "called", "saw", "contacted", "informed", "thank", "met"]
-)
+_ARTICLES = frozenset({"the", "a", "an", "our", "this", "that"})  # things have them, persons do not
 RARE = 5000  # last names of a higher rank are too rare to make a name of an unknown word before them
 _ALONE, LOWER = 0.01, 0.004  # percent of people whose first name is enough by itself, in a text without capitals too
 
@@ -66,25 +64,36 @@ def _whole(words: Words, at: int, count: int, easy: bool) -> int:
     if middle:
         clear = easy and not words.is_word(tail.word) and words.cased and not first.said.isupper()
         return count if clear or (is_last(tail.word) and (easy or not plain)) else 0
-    if count != 2 or not easy or words.is_word(tail.word):
+    if count != 2 or not easy or words.is_word(tail.word) or not words.cased:
         return 0
-    if words.cased and _SAYS.match(words.text, tail.end) and first.said.isupper() == tail.said.isupper():
-        return count
-    before = words.tokens[at - 1].word if at and words.gap(at - 1) == " " else ""
-    if words.cased and before in _LEADS and (words.known(first.word) or words.known(tail.word)):
-        return count
-    if first.said.isupper():  # capitals inside a sentence
-        inside = at > 0 and not words.tokens[at - 1].upper and words.gap(at - 1) == " " and words.cased
-        return count if inside and tail.said.isupper() and (words.known(first.word) or words.known(tail.word)) else 0
-    return count if last_names().get(tail.word, RARE + 1) <= RARE and not is_first(tail.word) else 0
+    return count if _pair(words, at) else 0
+
+
+def _pair(words: Words, at: int) -> bool:
+    """Whether two capitalized words, neither of which is known to be more than a name, are first and last name."""
+    first, tail = words.tokens[at], words.tokens[at + 1]
+    alike = first.said.isupper() == tail.said.isupper()
+    if alike and _SAYS.match(words.text, tail.end):
+        return True
+    inside = at > 0 and words.gap(at - 1) == " " and not words.tokens[at - 1].upper  # the middle of a sentence
+    before = words.tokens[at - 1].word if inside else ""
+    if inside and before not in _ARTICLES:
+        known = words.known(first.word) or words.known(tail.word)
+        return alike and (not first.said.isupper() or known)
+    return not first.said.isupper() and last_names().get(tail.word, RARE + 1) <= RARE and not is_first(tail.word)
 
 
 def _turned(words: Words, at: int, easy: bool) -> int:
     """`Last, First M`."""
     token, count = words.tokens[at], words.last_first(at, 1)
-    if count == 1 or not is_last(token.word):
+    if count == 1:
         return 0
     first = words.tokens[at + 1]
+    clear = easy and count == 2 and not words.is_word(first.word)
+    if clear and DOES.match(words.text, first.end):
+        return count
+    if not is_last(token.word):
+        return 0
     sure = easy and not words.is_word(first.word)
     alike = first.said.isupper() == token.said.isupper()
     return count if is_first(first.word) and alike and (sure or (count > 2 and words.tokens[at + 2].initial)) else 0

@@ -35,9 +35,9 @@ _FREE = r"(?<![\w/.-])"  # not inside another number
 _SHUT = r"(?![\w/]|[.-]\d)"
 _BORN = r"(?:\bd\.?o\.?b\.?|\bdate of birth|\bbirth ?date|\bborn(?: on)?)\W{0,3}"
 _WHEN = (
-    r"(?:\b(?:on|since|between|from|dated?|until|till|through|thru|as of|admitted|discharged|seen|visit|starting|effective"
-    r"|beginning|before|after|by|appointment|surgery|scheduled(?: for)?|follow-?up|for|due|(?:mon|tues?|wed(?:nes)?"
-    r"|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?)|\bdate:|^)\s*(?:of\s|on\s|the\s)?"
+    r"(?:\b(?:on|since|between|from|dated?|until|till|through|thru|as of|admitted|discharged|seen|visit|starting"
+    r"|effective|beginning|before|after|by|appointment|surgery|scheduled(?: for)?|follow-?up|for|due|(?:mon|tues?"
+    r"|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?)|\bdate:|^)\s*(?:of\s|on\s|the\s)?"
 )
 _MONTH_ALONE = (
     r"\b(?:in|since|last|this|next|until|till|by|during|through|from|between|early|late|mid|of|every|to|back in)[ -]"
@@ -50,7 +50,7 @@ _FORMS = tuple(
         rf"{_FREE}(?P<year>(?:19|20)\d\d)(?P<sep>[-/.]){_NUM}(?P=sep){_DAY}(?:(?=T\d)|{_SHUT})",
         rf"{_FREE}{_NUM}(?P<sep>[-/.])\s?{_DAY}(?P=sep)\s?{_ANY_YEAR}{_SHUT}",
         rf"{_FREE}{_DAY}(?P<sep>[-/.]){_NUM}(?P=sep){_ANY_YEAR}{_SHUT}",
-        rf"(?<!\d-)(?<!\d/)\b{_MON}\s*[-/]?\s*(?:the\s+)?{_NTH}(?:\s*[-,/]?\s*(?:of\s+)?{_YEAR})?",
+        rf"(?<!\d-)(?<!\d/)\b{_MON}(?:(?<!\.)\s*|[ ]*)[-/]?[ ]*(?:the\s+)?{_NTH}(?:\s*[-,/]?\s*(?:of\s+)?{_YEAR})?",
         rf"(?<![\w.]){_NTH}(?:\s+day)?(?:\s+of)?[\s,/-]*{_MON}(?:[\s,/-]*{_ANY_YEAR})?",
         rf"(?<![\w.]){_DAY}{_MON[:-3].replace(chr(92) + 'b', '')}(?P<year>(?:19|20)?\d\d)\b",
         rf"\b{_MON}\s*(?:[-,/]|of)?\s*{_YEAR}",

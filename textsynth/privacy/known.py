@@ -10,6 +10,7 @@ from textsynth.privacy.dates import dates_in
 from textsynth.privacy.identifiers import identifiers_in
 from textsynth.privacy.kinds import Identifier, plain_code, plain_words
 from textsynth.privacy.lists import EPONYMS, NO_NAMES, TALK, WORD_NAMES, WORD_SURNAMES, cities, first_names
+from textsynth.privacy.words import Words
 from textsynth.records import strings_in
 
 COMMON = 0.1  # percent of people from which a first name alone points to nobody
@@ -17,7 +18,8 @@ _LARGE = 10  # ZIP codes of a town that points to nobody by itself
 _LETTERS, _DIGITS = 5, 6  # of a name, and of a number, from which one change still makes it the same
 _PLACE = 6  # words of a place that is looked for
 _TOKEN = re.compile(r"[^\W_](?:[\w.@/'’-]*[^\W_])?")
-_GROUPS = re.compile(r"\(?\d+\)?(?:[-. /]{1,2}\(?\d+\)?){1,5}")
+_PIECE, _PIECES = re.compile(r"[A-Za-z]{0,5}\d+[A-Za-z]{0,5}|\b[A-Z]{1,5}\b"), 6
+_BETWEEN = re.compile(r"\)?[-. /]{0,2}\(?")
 Hit = tuple[str, int, int, bool]  # kind, where it stands, and whether it is the same only but for one change
 
 
@@ -36,12 +38,14 @@ class Known:
         self.names: dict[str, str] = {}  # one word -> whose it is
         self.codes: dict[str, str] = {}  # dates, numbers, codes, addresses, normalized
         self.places: dict[str, str] = {}
+        self._words = set[str]()  # that stand without a capital in these records
         for row_id, row in rows.items():
             for name, value in row.items():
                 if name.startswith("column "):
                     self._take_whole(str(value), row_id)
                     continue
                 for text in strings_in(value):
+                    self._words |= Words(text).small
                     for one in identifiers_in(text):
                         self._take(one, row_id)
         self._near_names = _deletions(word for word in self.names if len(word) >= _LETTERS)
@@ -92,7 +96,7 @@ class Known:
             self._take(Identifier(0, len(value), "name", plain_words(value)), row_id)
 
     def _name(self, word: str, is_name: bool) -> tuple[str, bool] | None:
-        wordy = word in WORD_NAMES | WORD_SURNAMES | EPONYMS | TALK
+        wordy = word in WORD_NAMES | WORD_SURNAMES | EPONYMS | TALK or word in self._words
         if word in self.names and (is_name or not wordy):
             return self.names[word], False
         if not is_name or len(word) < _LETTERS - 1:
@@ -125,11 +129,23 @@ def _codes(text: str, found: Iterable[Identifier]) -> Iterator[tuple[int, int, s
         *((one.start, one.end, one.value) for one in found if one.kind not in ("name", "place", "age")),
         *((when.start, when.end, when.value) for when in dates_in(text) if when.day and when.year),
         *((*m.span(), plain_code(m[0])) for m in _TOKEN.finditer(text) if re.search(r"\d", m[0])),
-        *((*m.span(), plain_code(m[0])) for m in _GROUPS.finditer(text)),
+        *_joined(text),
     ):
         if len(code) > 3 and code not in seen:
             seen.add(code)
             yield start, end, code
+
+
+def _joined(text: str) -> Iterator[tuple[int, int, str]]:
+    """Up to six pieces in a row, a separator apart, as one code: 448-2913, KLM 48 21."""
+    pieces = list(_PIECE.finditer(text))
+    for first, start in enumerate(pieces):
+        for last in range(first + 1, min(first + _PIECES, len(pieces))):
+            if not _BETWEEN.fullmatch(text[pieces[last - 1].end() : pieces[last].start()]):
+                break
+            said = text[start.start() : pieces[last].end()]
+            if re.search(r"\d", said):
+                yield start.start(), pieces[last].end(), plain_code(said)
 
 
 def _runs(words: Sequence[str], most: int) -> Iterator[str]:

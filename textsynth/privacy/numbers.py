@@ -90,8 +90,8 @@ _LABELS = {
     r"|username|user ?id|screen name|twitter|instagram|facebook|||job|id|identifier|log ?in|protocol|key",
 }
 _VALUE = (
-    r"(?P<value>[\"']?(?:\(\d\d\))?(?-i:[A-Z]{1,5} )?(?=[A-Z0-9@*./_-]*\d)[A-Z0-9@*][A-Z0-9*./_-]*[A-Z0-9]"
-    r"(?:[ -]\d{2,}(?![\w.]*/))*(?-i:(?<=\d) [A-Z]{2,4}(?=[.,;)\n]|$))?)"
+    r"(?P<value>[\"']?(?:\(\d\d\))?(?-i:(?!VIN|MRN|SSN|ID|NO|DEA|NPI)[A-Z]{1,5} )?(?=[A-Z0-9@*./_-]*\d)"
+    r"[A-Z0-9@*][A-Z0-9*./_-]*[A-Z0-9](?:[ -]\d{2,}(?![\w.]*/))*(?-i:(?<=\d) [A-Z]{2,4}(?=[.,;)\n]|$))?)"
 )
 _LINK = (
     rf"(?P<link>(?:[ .]*{_NUMBERED}\b[.:]?|[ ]*[#№]|[ ]*\((?:[A-Z]{{2,5}})\))*"
@@ -159,9 +159,8 @@ def _is_labeled(kind: str, sure: bool, found: re.Match[str], text: str) -> bool:
         return False
     if sure and numbered:
         return True
-    return bool(digits >= (4 if sure else 5)) or (
-        letters > 0 and digits >= (2 if sure else 3) and letters + digits >= 5 and value.upper() == value
-    )
+    mixed = letters > 0 and letters + digits >= 5 and str(value).isupper()
+    return digits >= (4 if sure else 5) or (mixed and digits >= (2 if sure else 3))
 
 
 def _bare(text: str, start: int, end: int) -> tuple[int, int]:

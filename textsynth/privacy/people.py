@@ -46,6 +46,7 @@ _KIN = re.compile(
     r"|sibling|twin|step(?:son|daughter|mother|father)|caretaker|(?:daughter|son|mother|father|sister|brother)-in-law)"
     r"(?:\s*[,(]\s*|\s+(?:is |was )?(?:named |called |whose name is |name is |by the name of )?)\"?(?=[^\W\d_])"
 )
+_ASIDE = re.compile(r"(?i)\((?:wife|husband|spouse|partner|son|daughter|mother|father|brother|sister|friend)\s*:\s*$")
 _NAMED = re.compile(
     r"(?i:\b(?:named|name is|name's|name was|goes by|known as|nicknamed|a\.?k\.?a\.?|n[eé]e|introduced (?:himself"
     r"|herself) as"
@@ -120,13 +121,15 @@ def _titled(words: Words, at: int) -> int:
 
 
 def _labeled(words: Words, at: int) -> int:
-    count = words.run(at, 4)
+    count = words.run(at, 4, beside=words.tokens[at].initial)
     if not count or not words.tokens[at].upper:
         return 0
     if count == 1 and words.text[: words.tokens[at].start].rstrip(" :").lower().endswith("cc"):  # the chief complaint
         return 0
     whole = words.last_first(at, count)
     known, clear = _told(words, at, count)
+    if count == 1 == clear and _ASIDE.search(words.text, max(0, words.tokens[at].start - 30), words.tokens[at].start):
+        return 1
     return whole if whole > count or (known and (clear or count > 1)) or (count in (2, 3) and clear == count) else 0
 
 
@@ -198,23 +201,20 @@ def _before_credentials(words: Words) -> Iterator[tuple[int, int]]:
 def _again(words: Words, found: Found) -> Iterator[int]:
     """The words of names that were told, wherever else they stand."""
     inside = {at + k for at, count in found for k in range(count)}
-    known = {words.tokens[at + k].word for (at, count), spreads in found.items() if spreads for k in range(count)}
+    told = {words.tokens[at + k].word for (at, count), spreads in found.items() if spreads for k in range(count)}
+    told = {word for word in told if len(word) > 2} - NO_NAMES
     for at, token in enumerate(words.tokens):
-        if (
-            token.word not in known
-            or len(token.word) < 3
-            or at in inside
-            or token.word in NO_NAMES
-            or words.is_thing(at)
-        ):
-            continue
-        if not words.cased:
-            fits = token.word not in TALK
-        elif words.is_word(token.word):
-            starts = not at or re.search(r"[.:\n]\s*$", words.text[max(0, token.start - 3) : token.start])
-            starts = starts and not DOES.match(words.text, token.end)
-            fits = token.upper and not starts and not token.said.isupper() and token.word not in words.small
-        else:
-            fits = token.upper
-        if fits:
+        if token.word in told and at not in inside and not words.is_thing(at) and _is_again(words, at):
             yield at
+
+
+def _is_again(words: Words, at: int) -> bool:
+    """Whether a word that is a name elsewhere is one here: one that is also a word only with a capital of its own."""
+    token = words.tokens[at]
+    if not words.cased:
+        return token.word not in TALK
+    if not words.is_word(token.word):
+        return token.upper
+    begins = not at or re.search(r"[.:\n]\s*$", words.text[max(0, token.start - 3) : token.start]) is not None
+    own = not begins or DOES.match(words.text, token.end) is not None
+    return token.upper and own and not token.said.isupper() and token.word not in words.small

@@ -101,7 +101,7 @@ _LIVES = re.compile(
 )
 _IN = re.compile(r"\b(?:in|near|from|to|outside|around) (?P<it>[A-Z][a-z]+(?: [A-Z][a-z]+)*)")
 _CAPITALIZED = re.compile(r"\b[A-Z][a-z]+(?:[ -][A-Z][a-z]+)*")
-_DEVICE = re.compile(r"\s(?:collar|chromosome|tube|classification|criteria)s?\b")
+_DEVICE = re.compile(r"\s(?i:collar|chromosome|tube|classification|corporation|company)s?\b")
 _LARGE = 3  # ZIP codes of a town whose name, if it is nothing else, needs no context
 _STATE_NAMES = frozenset(name.lower() for name in STATES.values()) - {"new york"}
 

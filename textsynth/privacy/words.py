@@ -30,7 +30,7 @@ _THING = re.compile(
     r"|anemia"
     r"|murmur|lines|bod(?:y|ies)|cells?|stain|solution|diet|exercises?|hernia|contractions|deformity|angle|view|index"
     r"|formula|block"
-    r"|effect|ulcer|nevus|fundoplication|repair|arthroplasty|shunt|bars?|instrument|ink|drill|wrap|silk|protocols?"
+    r"|effect|ulcer|nevus|fundoplication|repair|arthroplasty|anastomosis|corporation|company|shunt|bars?|instrument|ink|drill|wrap|silk|protocols?"
     r"|osteotomy|bunionectomy|drops|vacuum|paralysis|I{1,3}\b|IV\b|V\b"
     r"|county|street|avenue|road|hospital|clinic|centers?|university|medical|general|memorial|health\b|institute"
     r"|school|pediatrics"
