@@ -146,7 +146,7 @@ def identifier(text: str, start: int, end: int, kind: str) -> Identifier:
 
 
 def _is_labeled(kind: str, sure: bool, found: re.Match[str], text: str) -> bool:
-    value, link = found["value"], found["link"]
+    value, link = str(found["value"]), str(found["link"])
     digits, letters = sum(c.isdigit() for c in value), sum(c.isalpha() for c in value)
     if _MEASURE.match(text, found.end("value")) or re.fullmatch(r"\d{1,3}\.\d{1,2}|\d+/\d+(?:/\d+)?", value):
         return False
@@ -159,7 +159,7 @@ def _is_labeled(kind: str, sure: bool, found: re.Match[str], text: str) -> bool:
         return False
     if sure and numbered:
         return True
-    mixed = letters > 0 and letters + digits >= 5 and str(value).isupper()
+    mixed = letters > 0 and letters + digits >= 5 and value.isupper()
     return digits >= (4 if sure else 5) or (mixed and digits >= (2 if sure else 3))
 
 
