@@ -8,7 +8,8 @@ from textsynth.privacy.lists import TALK, WORD_NAMES, first_names, last_names
 from textsynth.privacy.words import Words, is_first, is_last
 
 DOES = re.compile(
-    r"\s+(?:(?:is|was) (?:now )?(?:an? )?(?:very )?(?:pleasant )?\d+[- ]{0,2}(?:year|yr|y/?o|month|week|day)|presents?\b"
+    r"\s+(?:(?:is|was) (?:now )?(?:an? )?(?:very )?(?:pleasant )?\d+[- ]{0,2}(?:year|yr|y/?o|month|week|day)"
+    r"|presents?\b"
     r"|presented"
     r"|den(?:ies|ied)|states\b|stated|complain|admits\b|returns\b|says|said\b|underwent"
     r"|was (?:seen|admitted|discharged|informed|advised|told)|agreed|will follow)|\s*[.,]?\s*(?:date of birth"
