@@ -39,7 +39,7 @@ from scipy.stats import betabinom
 from textsynth.filters.base import References
 from textsynth.filters.leakage import LeakageFilter
 from textsynth.filters.scores import SeedScores
-from textsynth.inputs.seeds import cut_text
+from textsynth.inputs.passages import cut_text
 from textsynth.records import Record, Seed
 from textsynth.similarity.encoder import TextEncoder
 from textsynth.similarity.minhash import clusters_of

@@ -21,7 +21,7 @@ from classify import macro_f1
 
 from textsynth.clinical.extract import extract
 from textsynth.clinical.vocabulary import built_in_vocabulary
-from textsynth.inputs.seeds import cut_text
+from textsynth.inputs.passages import cut_text
 from textsynth.job import job_from
 from textsynth.pipeline import run_job
 from textsynth.similarity.encoder import TextEncoder

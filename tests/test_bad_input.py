@@ -394,7 +394,7 @@ FIELDS = [
     Case(
         "unknown source",
         job("fields", "age", value={"source": "sample"}),
-        [r"fields\.age\.source is sample\. It should be 'written', 'sampled', 'copied' or 'picked'"],
+        [r"fields\.age\.source is sample\. It should be 'written', 'sampled', 'copied', 'perturbed' or 'picked'"],
     ),
     Case(
         "sampled free text",

@@ -17,7 +17,9 @@ from textsynth.yaml12 import dump_yaml, load_yaml
 
 MINIMAL = "seeds: {path: seeds.jsonl}\nrecord_schema: ./record.json\nplan: {target: 5}\n"
 MISSING = tuple(f"job.yaml: {key} is missing. It is required." for key in ("seeds", "record_schema", "plan"))
-FILTERS = "Use one of schema, rules, leakage, dedup, diversity, decontaminate, quoted, quality."
+FILTERS = (
+    "Use one of schema, rules, leakage, dedup, diversity, decontaminate, quoted, quality, consistency, identifiers."
+)
 
 
 def load(folder: Path, text: str) -> Any:
@@ -65,7 +67,7 @@ FAULTS: list[tuple[str, list[str]]] = [
     (MINIMAL + "sampling: {zzz: 1}\n", ["sampling.zzz is not a known key. Known keys here: temperature, top_p, "]),
     (MINIMAL + "fields: {a: {sorce: copied}}\n", ["fields.a.sorce is not a known key. Did you mean source?"]),
     (MINIMAL + "fields: {a: {source: sampld}, int: {source: 3}, b: 4}\n", [
-        "fields.a.source is sampld. It should be 'written', 'sampled', 'copied', 'picked' or 'located'",
+        "fields.a.source is sampld. It should be 'written', 'sampled', 'copied', 'perturbed', 'picked' or 'located'",
         "fields.int.source is 3. It should be 'written'", "fields.b is 4. It should be a valid mapping"]),
     (MINIMAL + "fields: {a: {values: 3}, b: {values: []}, c: {values: {x: 0}}, d: {values: [[1]]}}\n", [
         "fields.a.values is 3. Use a list or a mapping.", "fields.b.values is []. List should have at least 1 item",

@@ -121,7 +121,10 @@ def test_the_job_file_has_no_fault(tmp_path: Path) -> None:
     (tmp_path / "benchmark.jsonl").write_text('{"question": "What is done first?"}\n', encoding="utf-8")
     (tmp_path / "job.yaml").write_text(block("The job file", "yaml"), encoding="utf-8")
     prepared = prepare(load_job(tmp_path / "job.yaml"), engine=ScriptedEngine(), check_only=True)
-    assert prepared.named("copied") == ["age"] and prepared.named("written") == ["treatment", "note"]
+    assert prepared.named("copied", "perturbed") == ["age", "complaint"] and prepared.named("written") == [
+        "treatment",
+        "note",
+    ]
 
 
 # Reason codes and numbers

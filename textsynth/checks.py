@@ -10,6 +10,7 @@ from textsynth.clinical.agreement import KINDS
 from textsynth.errors import Faults, InputError
 from textsynth.filters.diversity import Cap, clusters_for
 from textsynth.filters.leakage import smallest_alpha
+from textsynth.filters.quality import language_of
 from textsynth.inputs.dialects import root_part
 from textsynth.inputs.schemas import DEFINITIONS, schema_faults
 from textsynth.inputs.seeds import SeedSet
@@ -20,6 +21,7 @@ from textsynth.job_filters import (
     DecontaminateSpec,
     DiversitySpec,
     FilterSpec,
+    IdentifiersSpec,
     LeakageSpec,
     QuotedSpec,
     RulesSpec,
@@ -210,6 +212,7 @@ def notes_on(job: Job, seeds: SeedSet, examples: Sequence[tuple[int, int]]) -> l
         "dropped_repeat": "repeat another exactly",
         "dropped_same_group": f"share their {job.seeds.one_per} with another",
         "not_in_sample": "are beyond the limit",
+        "dropped_identifiers": "are little but identifiers",
     }
     dropped = [f"{counts[key]} {what}" for key, what in said.items() if counts.get(key)]
     left_out = f" ({', '.join(dropped)})" if dropped else ""
@@ -220,6 +223,7 @@ def notes_on(job: Job, seeds: SeedSet, examples: Sequence[tuple[int, int]]) -> l
             f"seeds.min_cell: {counts['rare']} of the {counts['shown']} shown are neither drawn from nor examples: "
             f"fewer than {cell.k} have their {', '.join(cell.of)} ({counts['rare_combinations']} combinations)."
         )
+    notes += _notes_on_identifiers(job, seeds)
     for number, (asked, able) in enumerate(examples):
         if asked > able:
             notes.append(f"step {number}: {asked} examples are asked for, {able} seeds have what it writes.")
@@ -232,4 +236,20 @@ def notes_on(job: Job, seeds: SeedSet, examples: Sequence[tuple[int, int]]) -> l
     odd = sum(not t.isascii() for t in texts)
     if texts and odd > len(texts) / 2:
         notes.append("most seeds do not look like English; the embedded encoder minilm-l6 is English only.")
+    return notes
+
+
+def _notes_on_identifiers(job: Job, seeds: SeedSet) -> list[str]:
+    """What was replaced in the seeds, and what the recognizers cannot read."""
+    fields, notes = job.seeds.deidentify, list[str]()
+    if fields:
+        notes.append(f"seeds.deidentify: {seeds.counts['identifiers_replaced']} identifiers were replaced.")
+    wanted = any(isinstance(spec, IdentifiersSpec) for spec in job.filters)
+    names = list(fields) if fields else [*next((s.data for s in seeds.shown), {})] if wanted else []
+    texts = [t for s in (*seeds.shown, *seeds.holdout) if len((t := text_of(s.data, names)).split()) > 5]
+    if foreign := sum(language_of(text) != "en" for text in texts):
+        notes.append(
+            f"identifiers: {foreign} of {len(texts)} seeds are not in English, which is all that the recognizers know: "
+            "names and dates in them may be missed."
+        )
     return notes

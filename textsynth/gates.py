@@ -8,6 +8,7 @@ from textsynth.filters.base import Filter, References
 from textsynth.filters.decontaminate import DecontaminateFilter
 from textsynth.filters.dedup import DedupFilter
 from textsynth.filters.diversity import Cap, DiversityFilter
+from textsynth.filters.identifiers import IdentifiersFilter
 from textsynth.filters.leakage import LeakageFilter
 from textsynth.filters.quality import QualityFilter, Wanted
 from textsynth.filters.quoted import QuotedFilter
@@ -20,6 +21,7 @@ from textsynth.job_filters import (
     ConsistencySpec,
     DedupSpec,
     DiversitySpec,
+    IdentifiersSpec,
     LeakageSpec,
     QualitySpec,
     QuotedSpec,
@@ -27,6 +29,7 @@ from textsynth.job_filters import (
     SchemaSpec,
 )
 from textsynth.prepare import Prepared
+from textsynth.privacy.known import Known
 from textsynth.records import text_of
 from textsynth.similarity.encoder import Encoder
 from textsynth.similarity.linkage import units_of
@@ -47,7 +50,7 @@ def build_filters(prepared: Prepared, encoder_for: Callable[[str], Encoder]) -> 
         elif isinstance(spec, LeakageSpec):
             built.append(_leakage(prepared, spec, encoder_for))
         elif isinstance(spec, DedupSpec):
-            compared = spec.on or prepared.named("written", "sampled") or list(prepared.properties)
+            compared = spec.on or prepared.named("written", "sampled", "perturbed") or list(prepared.properties)
             built.append(DedupFilter(spec.near, compared, spec.on or prepared.named("written"), spec.shingle))
         elif isinstance(spec, DiversitySpec):
             built.append(_diversity(prepared, spec, encoder_for(spec.encoder)))
@@ -55,6 +58,10 @@ def build_filters(prepared: Prepared, encoder_for: Callable[[str], Encoder]) -> 
             built.append(prepared.consistency[number])
         elif isinstance(spec, QuotedSpec):
             built.append(QuotedFilter([spec.quote] if isinstance(spec.quote, str) else spec.quote, spec.source))
+        elif isinstance(spec, IdentifiersSpec):
+            text = spec.on or prepared.named("written")
+            facts = [name for name in prepared.properties if prepared.sources[name] != "written" and name not in text]
+            built.append(IdentifiersFilter(Known(prepared.seeds.originals), text, facts, spec.refuse_any))
         elif isinstance(spec, QualitySpec):
             keys = spec.model_dump(exclude={"type", "on"})
             built.append(QualityFilter(Wanted(**keys), spec.on or prepared.named("written")))
@@ -85,6 +92,6 @@ def _leakage(prepared: Prepared, spec: LeakageSpec, encoder_for: Callable[[str],
     scores = SeedScores(
         prepared.seeds.shown, prepared.seeds.cluster, written, scored if len(scored) > 1 else [], encoder
     )
-    columns = prepared.named("written", "sampled")
-    units = units_of(row, prepared.job.together)
+    columns = prepared.named("written", "sampled", "perturbed")
+    units = units_of(row, [*prepared.job.together, prepared.named("perturbed")])
     return LeakageFilter(spec.alpha, spec.max_span, scores, references, written, columns, units)

@@ -48,18 +48,29 @@ class SeedsSpec(Spec):
         None, description="seeds of a combination of these fields that few have are neither drawn from nor shown"
     )
     license: str | None = Field(None, description="the license of the seeds, for the dataset card")
+    deidentify: dict[str, Literal["mask", "surrogate"]] = Field(
+        {}, description="field: what its identifiers are replaced by, before a seed is shown or compared (English)"
+    )
 
 
 class FieldSpec(Spec):
-    source: Literal["written", "sampled", "copied", "picked", "located"] = Field(
+    source: Literal["written", "sampled", "copied", "perturbed", "picked", "located"] = Field(
         "written",
-        description="the LLM writes it, it is drawn, taken from the seed row, picked from a step's several answers; "
-        "located: where the facts of a consistency filter stand in its text",
+        description="the LLM writes it, it is drawn, taken from the seed row, taken and altered, picked from a step's "
+        "several answers, or located: where the facts of a consistency filter stand in its text",
     )
     values: Choices | None = Field(None, description="sampled: a list of values, or value: weight; else the seeds' own")
     of: str | None = Field(None, description="picked: the working field that holds several answers")
     by: str | None = Field(None, description="picked: the working field with the number of one of them, from 1")
     other: bool = Field(False, description="picked: the first answer that is not that one")
+    how: Literal["mask", "surrogate", "shift", "generalize", "laplace", "gaussian"] | None = Field(
+        None,
+        description="perturbed: surrogate and shift (of dates) are alike in all of a seed; the last two are noise",
+    )
+    to: Annotated[float, Field(gt=0)] | Literal["month", "year"] | None = Field(
+        None, description="steps of a number (also of one with noise), digits of a ZIP code, month or year of a date"
+    )
+    scale: float | None = Field(None, gt=0, description="laplace, gaussian: the scale, or standard deviation, of noise")
 
 
 class Sampling(Spec):

@@ -64,6 +64,13 @@ class QuotedSpec(Spec):
     source: str = Field(description="the field that it must stand in, word for word")
 
 
+class IdentifiersSpec(Spec):
+    type: Literal["identifiers"]
+    on: list[str] | None = Field(None, min_length=1, description="the fields looked at (default: all written text)")
+    columns: list[str] = Field([], description="columns of the data whose values are identifiers; kept in memory only")
+    refuse_any: bool = Field(False, description="also refuse what only looks like an identifier")
+
+
 class ConsistencySpec(Spec):
     type: Literal["consistency"]
     text: str = Field(description="the field that states the facts")
@@ -99,6 +106,7 @@ FilterSpec = Annotated[
     | DecontaminateSpec
     | QuotedSpec
     | QualitySpec
-    | ConsistencySpec,
+    | ConsistencySpec
+    | IdentifiersSpec,
     Field(discriminator="type"),
 ]

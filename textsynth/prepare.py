@@ -22,6 +22,7 @@ from textsynth.errors import Faults
 from textsynth.filters.base import Filter
 from textsynth.filters.consistency import ConsistencyFilter
 from textsynth.inputs.benchmarks import Item, read_benchmarks
+from textsynth.inputs.deidentify import as_shown
 from textsynth.inputs.infer import is_free_text
 from textsynth.inputs.plan import Cost, Planner, plan_for
 from textsynth.inputs.schemas import load_schema, property_schemas
@@ -164,8 +165,9 @@ def prepare(
     if seeds is None:
         faults.raise_any()
         raise AssertionError("seeds that do not load are a fault")
-    planner = faults.attempt(plan_for, job, schema, properties, seeds)
-    steps = faults.attempt(build_steps, job, schema, properties, seeds, list(engines))
+    shown = faults.attempt(as_shown, job, properties, seeds) or seeds
+    planner = faults.attempt(plan_for, job, schema, properties, shown)
+    steps = faults.attempt(build_steps, job, schema, properties, shown, list(engines))
     faults.attempt(check_filters, job, properties, seeds)
     benchmarks = faults.attempt(_benchmarks, job)
     consistency = faults.attempt(_consistency, job, properties, seeds)
@@ -196,10 +198,10 @@ def _engines(job: Job, given: Engine | None, faults: Faults) -> dict[str, Engine
 
 
 def _benchmarks(job: Job) -> dict[int, list[Item]]:
-    specs = [(number, spec) for number, spec in enumerate(job.filters) if isinstance(spec, DecontaminateSpec)]
+    found = [(number, spec) for number, spec in enumerate(job.filters) if isinstance(spec, DecontaminateSpec)]
     return {
         number: read_benchmarks(spec.files, job.path.parent, f"{job.place}: filters[{number}].files")
-        for number, spec in specs
+        for number, spec in found
     }
 
 
@@ -240,7 +242,9 @@ def _seeds(job: Job, schema: Mapping[str, Any], properties: Mapping[str, Mapping
     drawn = [
         name
         for name, spec in job.fields.items()
-        if spec.values is None and spec.source in ("sampled", "copied") and name in schema.get("required", ())
+        if spec.values is None
+        and spec.source in ("sampled", "copied", "perturbed")
+        and name in schema.get("required", ())
     ]
     text = [name for name, part in properties.items() if part.get("type") == "string"]
     return load_seeds(job, list(properties), drawn, text)

@@ -156,7 +156,7 @@ def _split(
 ) -> dict[str, array[int]]:
     """Flags of the accepted records of each split."""
     sources = store.get("sources") or {}
-    copied = {name for name, source in sources.items() if source == "copied"}
+    copied = {name for name, source in sources.items() if source in ("copied", "perturbed")}
     texts, seeds, strata = list[str](), list[str | None](), list[str]()
     for row, wanted in zip(accepted_records(store), kept, strict=True):
         if wanted:

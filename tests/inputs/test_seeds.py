@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textsynth.errors import InputError
-from textsynth.inputs.seeds import SeedSet, cut_text, load_seeds
+from textsynth.inputs.passages import cut_text
+from textsynth.inputs.seeds import SeedSet, load_seeds
 from textsynth.job import job_from
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"

@@ -40,7 +40,7 @@ class Planner:
     seeds: SeedSet
     targets: Targets
     groups: tuple[tuple[str, ...], ...]  # of sampled fields drawn from one seed row
-    copied: tuple[str, ...]
+    copied: tuple[str, ...]  # also the perturbed ones: they come from the same row
     _pools: Mapping[tuple[str, ...], Sequence[Seed]] = field(repr=False)
     shard: tuple[int, int] = (1, 1)  # i of n
     _examples: dict[tuple[int, int, str], tuple[Seed, ...]] = field(repr=False, default_factory=dict)
@@ -173,7 +173,7 @@ def plan_for(
     faults += _together_faults(job, sampled) + min_cell_faults(job, properties)
     grouped = {name for group in job.together for name in group}
     groups = tuple([tuple(g) for g in job.together] + [(n,) for n in sampled if n not in grouped])
-    copied = tuple(n for n, s in job.fields.items() if s.source == "copied")
+    copied = tuple(n for n, s in job.fields.items() if s.source in ("copied", "perturbed"))
     for name in [n for n in (*sampled, *copied) if n in properties]:
         values = [seed.data[name] for seed in seeds.usable if name in seed.data]
         if not values:

@@ -11,18 +11,19 @@ from functools import cached_property
 from typing import Any
 
 from textsynth.errors import InputError
+from textsynth.inputs.deidentify import deidentified
 from textsynth.inputs.left_out import LeftOut
 from textsynth.inputs.min_cell import without_rare
+from textsynth.inputs.passages import cut_text, passages
 from textsynth.inputs.readers import Row, read_rows
 from textsynth.job import Job, SeedsSpec
+from textsynth.job_filters import IdentifiersSpec
 from textsynth.records import Seed, content_hash, rng_for, strings_in
 from textsynth.similarity.minhash import clusters_of
 from textsynth.wording import nearest
 
 MAX_BYTES = 1 << 30  # of seed text kept in memory; more needs seeds.limit
-_SENTENCE = 5  # words from which a sentence says something
 LONGEST_NAME = 40  # characters of a column's name in a message
-_SENTENCE_END = re.compile(r"[.!?…。！？][\"')\]]*(?=\s|$)|[。！？]")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class SeedSet:
     `shown` steer the run and are what leakage is measured against. `holdout` is never shown or drawn from.
     `cluster` numbers near-duplicate clusters by seed id; no cluster is on both sides. `counts` tells what became of
     the rows that were read, `left_out` in sentences what of FHIR data could not be used. `rare` are ids of shown seeds
-    that records are compared with, and that is all: see `min_cell`.
+    that records are compared with, and that is all: see `min_cell`. `originals` has each seed as it was read, with the
+    columns that a filter keeps out of records, where the job looks for identifiers: in memory only.
     """
 
     shown: Sequence[Seed]
@@ -42,6 +44,7 @@ class SeedSet:
     by_id: Mapping[str, Seed] = field(repr=False, default_factory=dict)
     left_out: Sequence[str] = ()
     rare: frozenset[str] = frozenset()
+    originals: Mapping[str, Mapping[str, Any]] = field(repr=False, default_factory=dict)
 
     @cached_property
     def usable(self) -> Sequence[Seed]:
@@ -71,8 +74,10 @@ def load_seeds(job: Job, keep: Collection[str], drawn: Collection[str], text: Co
     counts = dict.fromkeys(("read", "dropped_missing", "dropped_repeat", "dropped_same_group", "not_in_sample"), 0)
     left_out = LeftOut()
     read = read_rows(spec.path, job.path.parent, place, spec.split, left_out)
-    rows = _counted(_passages(read, spec.passages, "sentence" in spec.columns.values()), counts)
+    rows = _counted(passages(read, spec.passages, "sentence" in spec.columns.values()), counts)
     seen_columns: set[str] = set()
+    aside: dict[int, Row] = {}
+    rows = _set_aside(rows, identifying_columns(job), aside)
     cleaned = clean_rows(rows, spec, list(keep), drawn, counts, seen_columns)
     kept = _sample(cleaned, spec.limit, rng_for(job.rng_seed, "seeds"), counts)
     if left_out.count and not counts["read"]:
@@ -85,58 +90,29 @@ def load_seeds(job: Job, keep: Collection[str], drawn: Collection[str], text: Co
             f"{place}: none of the {counts['read']} rows can be used "
             f"({counts['dropped_missing']} miss a field that is drawn from). Give seeds with the record's fields."
         )
-    divided = _divide([Seed(f"s{number:06d}", data) for number, data in kept], spec.holdout, job.rng_seed, counts)
-    return replace(without_rare(job, divided), left_out=left_out.sentences())
+    originals = {f"s{number:06d}": {**data, **aside.get(number, {})} for number, data in kept}
+    seeds = [Seed(f"s{number:06d}", data) for number, data in kept]
+    if spec.deidentify:
+        seeds = deidentified(seeds, originals, spec.deidentify, job.rng_seed, counts)
+        if not seeds:
+            raise InputError(f"{place}: all rows are little but identifiers. Give seeds that say more.")
+    divided = without_rare(job, _divide(seeds, spec.holdout, job.rng_seed, counts))
+    return replace(divided, left_out=left_out.sentences(), originals=originals)
 
 
-def _passages(rows: Iterator[Row], words: int | None, one_a_sentence: bool) -> Iterator[Row]:
-    """Each row's `text` as passages of at most so many words, cut at the ends of paragraphs and sentences.
-
-    A sentence that is too long is cut at a word. With `one_a_sentence`, a passage is a row for each of its sentences of
-    five words or more, which stands in the column `sentence`.
-    """
-
-    def as_rows(row: Row, passage: Sequence[str]) -> Iterator[Row]:
-        whole = {**row, "text": " ".join(passage)}
-        told = [piece for piece in passage if len(piece.split()) >= _SENTENCE] if one_a_sentence else []
-        yield from ({**whole, "sentence": piece} for piece in told) if one_a_sentence else (whole,)
-
-    for row in rows:
-        text = row.get("text")
-        if words is None or not isinstance(text, str):
-            yield row
-            continue
-        passage, size = list[str](), 0
-        for sentence in _sentences(text):
-            for piece in (sentence[at : at + words] for at in range(0, len(sentence), words)):
-                if size + len(piece) > words:
-                    yield from as_rows(row, passage)
-                    passage, size = [], 0
-                passage.append(" ".join(piece))
-                size += len(piece)
-        if passage:
-            yield from as_rows(row, passage)
+def identifying_columns(job: Job) -> list[str]:
+    """The columns of the data that a filter keeps out of records."""
+    return [column for spec in job.filters if isinstance(spec, IdentifiersSpec) for column in spec.columns]
 
 
-def _sentences(text: str) -> Iterator[list[str]]:
-    """The words of each sentence."""
-    for paragraph in re.split(r"\n\s*\n", text):
-        start = 0
-        for end in [match.end() for match in _SENTENCE_END.finditer(paragraph)] + [len(paragraph)]:
-            if words := paragraph[start:end].split():
-                yield words
-            start = end
-
-
-def cut_text(text: str, most: int) -> str:
-    """The longest beginning of at most `most` characters that ends with a sentence, else with a word."""
-    if len(text) <= most:
-        return text
-    head = text[:most]
-    ends = [match.end() for match in _SENTENCE_END.finditer(text[: most + 1]) if match.end() <= most]
-    if ends and ends[-1] >= most // 4:
-        return head[: ends[-1]]
-    return head[: head.rfind(" ")].rstrip() if " " in head[most // 4 :] else head
+def _set_aside(
+    rows: Iterator[tuple[int, Row]], columns: Sequence[str], aside: dict[int, Row]
+) -> Iterator[tuple[int, Row]]:
+    """The rows, while what they have in some columns is noted by their number."""
+    for number, row in rows:
+        if columns:
+            aside[number] = {f"column {name}": row[name] for name in columns if row.get(name) is not None}
+        yield number, row
 
 
 def _counted(rows: Iterator[Row], counts: dict[str, int]) -> Iterator[tuple[int, Row]]:
@@ -207,6 +183,7 @@ def _check_columns(job: Job, fields: Collection[str], columns: set[str], counts:
         raise InputError(f"{job.place}: seeds.path: {job.seeds.path} holds no rows. Give at least one example.")
     named = [(f"seeds.columns.{f}", c) for f, c in job.seeds.columns.items()]
     named += [("seeds.one_per", job.seeds.one_per)] if job.seeds.one_per else []
+    named += [("filters.columns", column) for column in identifying_columns(job)]
     faults = [
         f"{job.place}: {place} is {column}, which no row has. {nearest(column, columns)}Columns: {_names(columns)}."
         for place, column in named
@@ -215,7 +192,11 @@ def _check_columns(job: Job, fields: Collection[str], columns: set[str], counts:
     faults += [
         f"{job.place}: {place}.{name} is no field of the record schema. "
         f"{nearest(name, fields)}Fields: {', '.join(list(fields)[:20])}."
-        for place, names in (("seeds.columns", job.seeds.columns), ("seeds.cut", job.seeds.cut))
+        for place, names in (
+            ("seeds.columns", job.seeds.columns),
+            ("seeds.cut", job.seeds.cut),
+            ("seeds.deidentify", job.seeds.deidentify),
+        )
         for name in names
         if name not in fields
     ]

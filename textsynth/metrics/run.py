@@ -44,7 +44,7 @@ def run_metrics(
         judged: each judged record with its verdicts, in order, as the store has them.
         rounds: the store's rounds.
         target: accepted records asked for.
-        sources: field -> written, sampled or copied.
+        sources: field -> written, sampled, copied or perturbed.
         leakage: the leakage gate's evidence; None without a gate.
     """
     tally = _Tally(sources)

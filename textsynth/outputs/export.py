@@ -197,6 +197,7 @@ def _manifest(store: Store, files: Mapping[str, Any]) -> dict[str, Any]:
         "seeds": store.get("seeds") or {},
         "sources": sources,
         "copied_fields": [name for name, source in sources.items() if source == "copied"],
+        "perturbed_fields": [name for name, source in sources.items() if source == "perturbed"],
         "engines": store.get("engines") or [],
         "hashes": store.get("hashes") or {},
         "versions": store.get("versions") or {},

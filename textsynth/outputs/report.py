@@ -88,6 +88,8 @@ def numbers_of(store: Store) -> dict[str, Any]:
     numbers = run_metrics(store.judged(), store.rounds(), target, store.get("sources") or {}, leakage)
     numbers |= {"cells": cell_numbers(store), "status": store.get("status") or "running", "totals": store.totals()}
     benchmarks = ((store.get("evidence") or {}).get("decontaminate") or {}).get("benchmarks") or {}
+    if found := (store.get("evidence") or {}).get("identifiers"):
+        numbers["identifiers"] = found
     refused = numbers.pop("contaminated")
     numbers["benchmarks"] = {name: {"texts": n, "refused": refused.get(name, 0)} for name, n in benchmarks.items()}
     numbers |= {"min_cell": smallest_cell(store)} if store.get("min_cell") else {}

@@ -32,6 +32,8 @@ _REASONS = {
     "wrong_language": "in another language",
     "wrong_answer": "with an equation that does not hold",
     "bad_code": "with Python that fails",
+    "identifier_of_seed": "with an identifier of a seed's person",
+    "identifier": "with what looks like an identifier",
 }
 _GATES = {  # what it refuses, the error rate that it states
     "schema": ("what the record schema does not allow", "exact: refuses nothing else"),
@@ -42,8 +44,14 @@ _GATES = {  # what it refuses, the error rate that it states
     "decontaminate": ("what repeats an item of a benchmark", "none: fixed runs of words, and a fixed cosine"),
     "quality": ("text of the wrong length or language, boilerplate, loops, answers that do not check", "none"),
     "consistency": ("text that leaves out or contradicts a fact, or states another", "none: rules and word lists"),
+    "identifiers": ("an identifier of a seed's person", "none: its recognizers know English formats, and miss some"),
     "quoted": ("a quotation that does not stand in its source", "exact: refuses nothing else"),
 }
+_SOURCES = (
+    ("copied", "These fields are copied from seed rows, and the gate does not judge them"),
+    ("perturbed", "These fields are altered values of seed rows, which can still point to a person"),
+    ("sampled", "These fields take their values, unaltered, from the seeds or from the job's lists"),
+)
 _THRESHOLDS = {"dedup": "near", "diversity": "max_similarity"}
 _STATUS = {
     "running": "This run has not ended: the numbers are those so far.",
@@ -79,6 +87,9 @@ def verdict(numbers: Numbers, meta: Mapping[str, Any]) -> dict[str, Any]:
             f"{one['refused']:,} from {name} ({one['texts']:,} texts)" for name, one in numbers["benchmarks"].items()
         ]
         lines.append(f"Compared with benchmarks; refused as repeating one: {_listed(parts)}.")
+    if (numbers.get("identifiers") or {}).get("flagged"):
+        parts = [f"{count:,} as {kind}" for kind, count in numbers["identifiers"]["flagged"].items()]
+        lines.append(f"What looks like an identifier in the records that passed, and is no seed's: {_listed(parts)}.")
     if numbers["surplus"]:
         lines.append(f"{numbers['surplus']:,} more passed every filter but were not needed.")
     return {
@@ -144,10 +155,7 @@ def claims(numbers: Numbers, meta: Mapping[str, Any]) -> dict[str, list[str]]:
         not_claimed.append("That a text states nothing else: only what the rules and their word lists know is seen.")
     how = "a model that is shown seeds as examples" if meta["engine"] else "drawing values from seeds"
     not_claimed.append(f"Differential privacy: {how} gives none.")
-    for source, said in (
-        ("copied", "These fields are copied from seed rows, and the gate does not judge them"),
-        ("sampled", "These fields take their values, unaltered, from the seeds or from the job's lists"),
-    ):
+    for source, said in _SOURCES:
         names = [name for name, kind in sources.items() if kind == source]
         not_claimed += [f"{said}: {', '.join(names)}."] if names else []
     return {"claimed": claimed, "not_claimed": not_claimed}

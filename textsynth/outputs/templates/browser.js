@@ -79,6 +79,7 @@
       value.append(inText.has(at) && !wrong ? make("mark", "stated", line) : bdi(line));
       if (wrong) value.append(" ", make("strong", "wrong", wrong === "missing" ? "missing in the text" : wrong));
       if (source === "copied") value.append(" ", make("span", "copied", "copied from a seed"));
+      if (source === "perturbed") value.append(" ", make("span", "copied", "altered from a seed"));
       if (inText.has(at)) link(value, [at]);
       pair.append(value);
     });
