@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from planted import forms, made
+from planted_identifiers import forms, made
 
 from textsynth.privacy.identifiers import identifiers_in
 from textsynth.privacy.kinds import Identifier

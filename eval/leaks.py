@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from deidentify import notes, planted
-from planted import forms, made
+from planted_identifiers import forms, made
 
 from textsynth import run_job
 from textsynth.engines.scripted import ScriptedEngine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 from textsynth.privacy.identifiers import identifiers_in
 from textsynth.privacy.surrogates import WEEKS, Person, zip_of
@@ -59,3 +59,10 @@ def test_dates_move_alike_and_keep_their_form() -> None:
 
 def test_a_zip_code_of_few_people_is_000() -> None:
     assert (zip_of("89501", 3), zip_of("05901-1234", 3), zip_of("03601", 3)) == ("895", "000", "000")
+
+
+def test_every_shifted_iso_date_is_one() -> None:
+    for number in range(366):
+        day = date(2024, 1, 1) + timedelta(days=number)
+        for seed in ("s000001", "s000002"):
+            assert date.fromisoformat(Person(7, seed).shifted(day.isoformat()) or "")

@@ -17,7 +17,8 @@ from textsynth.records import Json
 
 _OWN = r"[A-Za-z ,.;:()'\n-]"  # the model's words
 _LIST = r"(?:, |,? and |; |\n- )"  # between facts of one field
-_FIRST, _BETWEEN, _LAST = 60, 90, 240  # most characters of the model's own, before, between and after the facts
+_OPEN, _SHUT = r"[ \n(]", r"[ ,.;:)\n]"  # what stands before a fact, and after one
+_FIRST, _BETWEEN, _LAST = 50, 70, 160  # most characters of the model's own, before, between and after the facts
 _FEWEST = 12
 _SAY = r"(?: of| was| is| at|:)? "
 _SEXES = {"female": ("woman", "female", "girl"), "male": ("man", "male", "boy")}
@@ -40,8 +41,9 @@ def stating(text: Mapping[str, Any], fields: Mapping[str, Json], names: Sequence
     first, between, last = (min(n, int(n * share)) for n in (_FIRST, _BETWEEN, _LAST))
     if between < _FEWEST:
         return None
-    body = f"{_OWN}{{1,{between}}}".join(facts)
-    return {"type": "string", "pattern": f"^{_OWN}{{0,{first}}}{body}(?:[.]|{_OWN}{{1,{last}}}[.])$"}
+    body = f"(?:{_OPEN}|{_SHUT}{_OWN}{{0,{between - 2}}}{_OPEN})".join(facts)
+    pattern = f"^(?:{_OWN}{{0,{first - 1}}}{_OPEN})?{body}(?:[.]|{_SHUT}{_OWN}{{0,{last - 2}}}[.])$"
+    return {"type": "string", "pattern": pattern}
 
 
 def _field(value: Json, kind: str) -> str:

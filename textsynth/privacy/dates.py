@@ -178,18 +178,20 @@ def moved(said: str, when: When, offset: datetime.timedelta) -> str:
         when.year or ANY_YEAR, when.month or 6, min(day, 28) if when.month == 2 and not when.year else day
     )
     new = old + offset
+    days = [said[start - when.start : end - when.start] for name, (start, end) in when.spans.items() if name != "year"]
+    padded = all(len(part) == 2 for part in days if part.isdigit())  # 2019-09-28 has no 2019-09-3
     for name, (start, end) in sorted(when.spans.items(), key=lambda item: -item[1][0]):
         start, end = start - when.start, end - when.start
-        said = said[:start] + _written(said[start:end], name, new) + said[end:]
+        said = said[:start] + _written(said[start:end], name, new, padded) + said[end:]
     return said
 
 
-def _written(part: str, name: str, new: datetime.date) -> str:
+def _written(part: str, name: str, new: datetime.date, padded: bool) -> str:
     if name == "year":
         return re.sub(r"\d+", lambda digits: f"{new.year:04d}"[-len(digits[0]) :], part)
     number = new.month if name == "month" else new.day
     if part[0].isdigit():
-        digits = f"{number:02d}" if part[0] == "0" else str(number)
+        digits = f"{number:02d}" if padded and part.isdigit() else str(number)
         return digits + (_suffix(number) if re.search("[a-z]", part, re.I) else "")
     said = MONTHS[new.month - 1] if name == "month" else ORDINALS[new.day - 1]
     if name == "month" and len(part) < 5 and part.lower() not in MONTHS:
