@@ -37,7 +37,8 @@ RECIPE = ROOT / "textsynth/recipes/clinical_note"
 WORDS = {"female": "female|woman|girl|lady|she|her", "male": "male|man|boy|gentleman|he|his|him"}
 FACTS = ("complaint", "finding", "diagnosis", "treatment")
 PEERS = {"DataDesigner": "datadesigner", "distilabel": "distilabel"}
-FIRST = 40  # notes that tell how many a peer makes of its tokens
+NOTE = 67  # tokens of one of textsynth's notes
+FIRST = 10  # notes that tell how many a peer makes of its tokens
 Row = dict[str, Any]
 
 
@@ -65,7 +66,7 @@ def planned() -> Iterator[Row]:
 def ours(tokens: int, folder: Path) -> Path:
     with server() as port:
         engine = {"type": "openai", "model": "smollm2-135m", "base_url": f"http://127.0.0.1:{port}/v1"}
-        plan = {"target": 10_000, "max_requests": 40_000, "round": 64, "few_shot_block": 16, "max_tokens": tokens}
+        plan = {"target": 10_000, "max_requests": tokens // NOTE, "round": 64, "few_shot_block": 16}
         run_job(recipe(engine=engine, plan=plan), folder / "run")
         told = stats(port)
     (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")

@@ -186,8 +186,23 @@ class QualitySpec(Spec):
     )
 
 
+class LabelSpec(Spec):
+    type: Literal["label"]
+    label: str = Field(description="the field with the label that a text must bear, as its seeds do")
+    on: list[str] | None = Field(None, min_length=1, description="the fields compared (default: all written text)")
+    encoder: str = Field("minilm-l6", description="a sentence-transformers model")
+
+
 FilterSpec = Annotated[
-    SchemaSpec | RulesSpec | LeakageSpec | DedupSpec | DiversitySpec | DecontaminateSpec | QuotedSpec | QualitySpec,
+    SchemaSpec
+    | RulesSpec
+    | LeakageSpec
+    | DedupSpec
+    | DiversitySpec
+    | DecontaminateSpec
+    | QuotedSpec
+    | QualitySpec
+    | LabelSpec,
     Field(discriminator="type"),
 ]
 

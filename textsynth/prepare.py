@@ -13,6 +13,7 @@ from textsynth.filters.base import Filter, References
 from textsynth.filters.decontaminate import DecontaminateFilter
 from textsynth.filters.dedup import DedupFilter
 from textsynth.filters.diversity import Cap, DiversityFilter
+from textsynth.filters.label import LabelFilter
 from textsynth.filters.leakage import LeakageFilter
 from textsynth.filters.quality import QualityFilter, Wanted
 from textsynth.filters.quoted import QuotedFilter
@@ -32,6 +33,7 @@ from textsynth.job import (
     DedupSpec,
     DiversitySpec,
     Job,
+    LabelSpec,
     LeakageSpec,
     QualitySpec,
     QuotedSpec,
@@ -128,8 +130,7 @@ class Prepared:
 
     def filters(self, encoder_for: Callable[[str], Encoder]) -> list[Filter]:
         """The job's filters, the schema always first, then the caller's own."""
-        check = fast_validator(self.schema)
-        slow = validator(self.schema)
+        check, slow = fast_validator(self.schema), validator(self.schema)
         bounds = {name: most for step in self.steps for name, most in imposed_bounds(step.decoding).items()}
         built: list[Filter] = [SchemaFilter(check.is_valid, lambda value: first_error(slow, value), bounds)]
         for number, spec in enumerate(self.job.filters):
@@ -150,6 +151,9 @@ class Prepared:
             elif isinstance(spec, QualitySpec):
                 keys = spec.model_dump(exclude={"type", "on"})
                 built.append(QualityFilter(Wanted(**keys), spec.on or self.named("written")))
+            elif isinstance(spec, LabelSpec):
+                text, seeds = spec.on or self.named("written"), (self.seeds.shown, self.seeds.holdout)
+                built.append(LabelFilter(spec.label, text, *seeds, encoder_for(spec.encoder)))
             else:
                 encoder = None if spec.max_similarity is None else encoder_for(spec.encoder)
                 items, fields = self.benchmarks[number], spec.on or self.named("written")
@@ -164,8 +168,7 @@ class Prepared:
         return DiversityFilter(spec.max_similarity, text, encoder, cap)
 
     def _leakage(self, spec: LeakageSpec, encoder_for: Callable[[str], Encoder]) -> LeakageFilter:
-        written, sources = self.named("written"), self.sources
-        row = self.row
+        row, written, sources = self.row, self.named("written"), self.sources
         # drawing whole groups from seed rows is what the user asked for: rows are scored where they are written or all
         scored = row if not written or any(sources[n] == "written" for n in row) else []
         references = References(self.seeds.shown, self.seeds.one_a_cluster(self.seeds.holdout), self.seeds.cluster)

@@ -23,6 +23,7 @@ _REASONS = {
     "crowded": "of a kind that has its full share",
     "contaminated": "repeating an item of a benchmark",
     "not_quoted": "quoting what its source does not say",
+    "wrong_label": "reading like another label's seeds",
     "wrong_length": "too short or too long",
     "boilerplate": "saying what an assistant says of itself",
     "repetitive": "saying the same again and again",
@@ -38,6 +39,7 @@ _GATES = {  # what it refuses, the error rate that it states
     "diversity": ("what is close in meaning to an accepted record", "none: a fixed cosine"),
     "decontaminate": ("what repeats an item of a benchmark", "none: fixed runs of words, and a fixed cosine"),
     "quality": ("text of the wrong length or language, boilerplate, loops, answers that do not check", "none"),
+    "label": ("a text that reads like another label's seeds", ""),
     "quoted": ("a quotation that does not stand in its source", "exact: refuses nothing else"),
 }
 _THRESHOLDS = {"dedup": "near", "diversity": "max_similarity"}
@@ -157,6 +159,8 @@ def gates(numbers: Numbers, meta: Mapping[str, Any], evidence: Mapping[str, Any]
         refuses, stated = _GATES.get(name, ("what this filter of your own decides", "it states none"))
         if name == "leakage":
             stated = _error_rate(numbers["leakage"])
+        elif name == "label" and (found := evidence.get(name)):
+            stated = f"it would refuse {found['held_out_refused']:,} of {found['held_out']:,} held-out seeds"
         elif (fixed := specs.get(name, {}).get(_THRESHOLDS.get(name))) is not None:
             stated += f" of {fixed:g}"
         rows.append({"name": name, "refuses": refuses, "stated": stated, "refused": refused[name]})
