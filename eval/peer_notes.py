@@ -63,18 +63,18 @@ def planned() -> Iterator[Row]:
             first += 1
 
 
-def ours(tokens: int, folder: Path) -> Path:
+def ours(tokens: int, folder: Path) -> None:
     with server() as port:
         engine = {"type": "openai", "model": "smollm2-135m", "base_url": f"http://127.0.0.1:{port}/v1"}
+        engine["options"] = {"concurrency": 64}  # as many as the peers have open
         plan = {"target": 10_000, "max_requests": tokens // NOTE, "round": 64, "few_shot_block": 16}
         run_job(recipe(engine=engine, plan=plan), folder / "run")
         told = stats(port)
     (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
-    return folder / "run"
 
 
-def theirs(name: str, kind: str, tokens: int, folder: Path, peers: Path) -> Path:
-    """The filters' run folder over what a peer makes of so many tokens."""
+def theirs(name: str, kind: str, tokens: int, folder: Path, peers: Path) -> None:
+    """What a peer makes of so many tokens, through the recipe's filters."""
     home, facts, made = PEERS[name], planned(), list[Row]()
     with server() as port:
         told = {"answered": 0, "completion_tokens": 0}
@@ -87,7 +87,6 @@ def theirs(name: str, kind: str, tokens: int, folder: Path, peers: Path) -> Path
     (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in made), encoding="utf-8")
     filter_records(prepare(recipe(), writes=False, check_only=True), str(folder / "rows.jsonl"), folder / "run")
-    return folder / "run"
 
 
 def asked(home: str, kind: str, rows: list[Row], port: int, folder: Path, peers: Path) -> list[Row]:
@@ -174,7 +173,9 @@ def main(tokens: int, peers: Path, out: Path, shown: int) -> None:
     for name, run in contenders.items():
         folder = out / name.replace(", ", "-")
         folder.mkdir(parents=True, exist_ok=True)
-        told[name] = numbers(run(folder), shown)
+        if not (folder / "run/manifest.json").is_file():
+            run(folder)
+        told[name] = numbers(folder / "run", shown)
         print(name, told[name], file=sys.stderr, flush=True)
     print(json.dumps(told, indent=2))
 
@@ -183,7 +184,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--tokens", type=int, default=20_000)
     parser.add_argument("--peers", type=Path, default=ROOT / ".peers")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="what is there already is not made again")
     parser.add_argument("--shown", type=int, default=0, help="notes of each that are printed")
     given = parser.parse_args()
     main(given.tokens, given.peers.resolve(), given.out, given.shown)

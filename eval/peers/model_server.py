@@ -42,7 +42,7 @@ class Served:
         sampling["max_tokens"] = body.get("max_tokens") or body.get("max_completion_tokens") or MOST
         form = body.get("response_format") or {}
         schema = form["json_schema"]["schema"] if form.get("type") == "json_schema" else None
-        messages = tuple({"role": m["role"], "content": m["content"]} for m in body["messages"])
+        messages = tuple({"role": m["role"], "content": text_of(m["content"])} for m in body["messages"])
         seed = body.get("seed") or int(request_id[1:])
         self._open[request_id] = future = self._loop.create_future()
         self._asked.put(Request(request_id, 0, 0, messages, schema, sampling, seed))
@@ -58,6 +58,11 @@ class Served:
                 yield self._asked.get(block=not self._open)
             except queue.Empty:
                 yield None
+
+
+def text_of(content: str | list[dict[str, Any]]) -> str:
+    """A message's text, also where it comes in parts."""
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
 
 
 async def chat(request: web.Request) -> web.Response:

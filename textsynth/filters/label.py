@@ -44,7 +44,7 @@ class LabelFilter:
         rows, owners = self._rows(self._seeds), [self._places[canonical_json(row[self._label])] for row in self._seeds]
         sums = np.zeros((len(self._places), rows.shape[1]), np.float32)
         np.add.at(sums, owners, rows)
-        return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+        return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9), np.float32)
 
     def prepare(self, records: Sequence[Record]) -> None:
         """Compare a round's texts with all labels."""
@@ -63,7 +63,7 @@ class LabelFilter:
     def evidence(self) -> Mapping[str, Any]:
         """How many labels there are, and how many of the held-out seeds would be refused."""
         known = [row for row in self._holdout if canonical_json(row[self._label]) in self._places]
-        cosines = self._rows(known) @ self._centers.T if known else []
+        cosines = self._rows(known) @ self._centers.T
         scores = [self._scores(row, to) for row, to in zip(known, cosines, strict=True)]
         refused = sum(one is not None and one["other"] > one["own"] for one in scores)
         return {"labels": len(self._places), "held_out": len(known), "held_out_refused": refused}

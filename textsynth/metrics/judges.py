@@ -17,7 +17,7 @@ def judges_of(steps: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     scores = [
         (name, number, (step["prompt"], place, part["minimum"], part["maximum"]))
         for number, step in enumerate(steps)
-        if isinstance(step["writes"], Mapping) and step["n"] == 1
+        if isinstance(step.get("writes"), Mapping) and step.get("n", 1) == 1
         for place, (name, part) in enumerate(step["writes"].items())
         if part and part.get("type") == "integer" and part.keys() >= {"minimum", "maximum"}
     ]
