@@ -1,9 +1,11 @@
-"""Labeled texts made for training. Usage: python eval/classify.py banking77|clinc150 --out DIR [--made 50]
+"""Labeled texts made for training. Usage: python eval/classify.py banking77|clinc150 --out DIR [--made 50] [--near]
 
-Ten real rows of each of 20 intents are the seeds of the `classification` recipe's job; it makes `--made` texts an
-intent with the embedded model, and what its gates accept trains MiniLM with logistic regression. The test rows are real
-ones that no step saw. Beside it: trained on the seeds, on the seeds copied as often (an anchor that adds nothing), on
-synthetic rows and seeds, and on as many real rows. Macro-F1 with its bootstrap interval; it reads ../shared/data.
+Ten real rows of each of 20 intents are the seeds of the `classification` recipe's job; the intents are drawn at random,
+or with `--near` one is, and the others are those whose names are nearest to its in meaning, so that they are hard to
+tell apart. The job makes `--made` texts an intent with the embedded model, and what its gates accept trains MiniLM with
+logistic regression. The test rows are real ones that no step saw. Beside it: trained on the seeds, on the seeds copied
+as often (an anchor that adds nothing), on synthetic rows and seeds, and on as many real rows. Macro-F1 with its
+bootstrap interval; it reads ../shared/data.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ SEEDS = 10
 Rows = list[tuple[str, str]]  # text, label
 
 
-def rows_of(name: str, intents: int) -> dict[str, list[str]]:
+def rows_of(name: str, intents: int, near: TextEncoder | None = None) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     with gzip.open(DATA / f"{name}.dev.jsonl.gz", "rt", encoding="utf-8") as file:
         for line in file:
@@ -37,8 +39,13 @@ def rows_of(name: str, intents: int) -> dict[str, list[str]]:
             if row["text"] not in found[row[LABEL[name]]]:
                 found[row[LABEL[name]]].append(row["text"])
     rng = np.random.default_rng(0)
-    full = sorted(label for label, texts in found.items() if len(texts) >= 90)
-    chosen = sorted(rng.permutation(full)[:intents].tolist())
+    full = sorted(label for label, texts in found.items() if len(texts) >= 90 and label != "oos")
+    if near is None:
+        chosen = sorted(rng.permutation(full)[:intents].tolist())
+    else:
+        names = near.encode([label.replace("_", " ") for label in full])
+        close = names @ names[int(rng.integers(len(full)))]
+        chosen = sorted(full[at] for at in close.argsort()[::-1][:intents])
     return {label: [found[label][at] for at in rng.permutation(len(found[label]))] for label in chosen}
 
 
@@ -55,8 +62,9 @@ def macro_f1(encoder: TextEncoder, train: Rows, test: Rows) -> dict[str, float]:
     return {"macro_f1": round(f1_score(truth, said, average="macro"), 4), "low": round(low, 4), "high": round(high, 4)}
 
 
-def main(name: str, intents: int, made: int, out: Path) -> None:
-    rows = rows_of(name, intents)
+def main(name: str, intents: int, made: int, out: Path, near: bool) -> None:
+    encoder = TextEncoder()
+    rows = rows_of(name, intents, encoder if near else None)
     seeds = [(text, label) for label, texts in rows.items() for text in texts[:SEEDS]]
     test = [(text, label) for label, texts in rows.items() for text in texts[SEEDS : SEEDS + 30]]
     real = [(text, label) for label, texts in rows.items() for text in texts[SEEDS + 30 : SEEDS + 30 + made]]
@@ -72,7 +80,6 @@ def main(name: str, intents: int, made: int, out: Path) -> None:
     accepted = [json.loads(line) for line in (out / "run/accepted.jsonl").read_text(encoding="utf-8").splitlines()]
     names = {label.replace("_", " "): label for label in rows}
     synthetic = [(row["text"], names[row["label"]]) for row in accepted]
-    encoder = TextEncoder()
     sets = {
         "seeds": seeds,
         "seeds_copied": [seed for seed in seeds for _ in range(made // SEEDS)],
@@ -83,6 +90,7 @@ def main(name: str, intents: int, made: int, out: Path) -> None:
     told: dict[str, Any] = {
         "data": name,
         "intents": intents,
+        "near": near,
         "accepted": result.accepted,
         "refused": dict(result.counts),
     }
@@ -97,5 +105,6 @@ if __name__ == "__main__":
     parser.add_argument("--intents", type=int, default=20)
     parser.add_argument("--made", type=int, default=50)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--near", action="store_true", help="intents whose names are near in meaning")
     given = parser.parse_args()
-    main(given.data, given.intents, given.made, given.out)
+    main(given.data, given.intents, given.made, given.out, given.near)

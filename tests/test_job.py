@@ -18,7 +18,8 @@ from textsynth.yaml12 import dump_yaml, load_yaml
 MINIMAL = "seeds: {path: seeds.jsonl}\nrecord_schema: ./record.json\nplan: {target: 5}\n"
 MISSING = tuple(f"job.yaml: {key} is missing. It is required." for key in ("seeds", "record_schema", "plan"))
 FILTERS = (
-    "Use one of schema, rules, leakage, dedup, diversity, decontaminate, quoted, quality, consistency, identifiers."
+    "Use one of schema, rules, leakage, dedup, diversity, decontaminate, quoted, quality, "
+    "label, consistency, identifiers."
 )
 
 

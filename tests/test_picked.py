@@ -98,6 +98,9 @@ def test_examples_are_like_the_record(tmp_path: Path) -> None:
     for fields, row in zip(records, lineage.values(), strict=True):
         assert len(row["seed_ids"]) == 2
         assert {colors[seed] for seed in row["seed_ids"]} == {fields["color"]}
+    shown = [tuple(row["seed_ids"]) for row in lineage.values()]
+    for first in (0, 6):  # a block is of two records a color, so that six in a row show each color's examples once
+        assert len(set(shown[first : first + 6])) == len({row["color"] for row in records[first : first + 6]})
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import yaml
 from tests.outputs.fake_run import META, fake_run
 from tests.similarity.test_minhash import WORDS
 from textsynth.errors import InputError
+from textsynth.models import resolve
 from textsynth.outputs.store import Store
 from textsynth.training import export
 
@@ -140,3 +141,19 @@ def test_rows_that_are_too_long_for_a_tokenizer_are_left_out(tmp_path: Path) -> 
         pytest.raises(InputError, match="has more than 60 tokens"),
     ):
         export(pairs, "jsonl", tmp_path / "p.jsonl", layout="preference", tokenizer="smollm2-135m", max_length=60)
+
+
+@pytest.mark.model
+def test_a_tokenizer_without_a_chat_template_is_said(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(resolve("smollm2-135m", "tests"))
+    tokenizer.chat_template = None
+    tokenizer.save_pretrained(tmp_path / "model")
+    (tmp_path / "model/config.json").write_text('{"model_type": "llama"}')
+    with run_of(tmp_path / "run", [task(0)]) as store:
+        made = export(
+            store, "jsonl", tmp_path / "out.jsonl", layout="messages", tokenizer=str(tmp_path / "model"), max_length=500
+        )
+    [said] = made.notes
+    assert "has no chat template: a turn is written as" in said

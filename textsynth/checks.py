@@ -22,15 +22,16 @@ from textsynth.job_filters import (
     DiversitySpec,
     FilterSpec,
     IdentifiersSpec,
+    LabelSpec,
     LeakageSpec,
     QuotedSpec,
     RulesSpec,
     SchemaSpec,
 )
 from textsynth.models import check_name
-from textsynth.records import text_of
+from textsynth.records import canonical_json, text_of
 from textsynth.similarity.encoder import TextEncoder
-from textsynth.wording import nearest
+from textsynth.wording import nearest, shown
 
 
 def encoder_of(spec: FilterSpec) -> str | None:
@@ -50,6 +51,8 @@ def check_names(job: Job, properties: Mapping[str, Any]) -> None:
         if isinstance(spec, ConsistencySpec):
             places += [(f"filters[{number}].text", spec.text)]
             places += [(f"filters[{number}].facts", name) for name in spec.facts]
+        if isinstance(spec, LabelSpec):
+            places.append((f"filters[{number}].label", spec.label))
         if isinstance(spec, QuotedSpec):
             quotes = [spec.quote] if isinstance(spec.quote, str) else spec.quote
             places += [(f"filters[{number}].quote", name) for name in quotes]
@@ -169,6 +172,8 @@ def check_filters(job: Job, properties: Mapping[str, Any], seeds: SeedSet) -> No
                     f"{place}.alpha is {spec.alpha}, but these seeds resolve no less than {least:.3g}. "
                     f"Give more seeds, or an alpha from {least:.3g} up."
                 )
+        if isinstance(spec, LabelSpec) and spec.label in properties:
+            faults += _label_faults(spec, place, job, seeds)
         if isinstance(spec, DiversitySpec) and not (spec.on or written):
             faults.append(f"{place} compares written text, and no field is written. Remove it, or name fields with on.")
         if isinstance(spec, DiversitySpec):
@@ -176,6 +181,18 @@ def check_filters(job: Job, properties: Mapping[str, Any], seeds: SeedSet) -> No
     faults += _temperature_faults(job)
     if faults:
         raise InputError(faults)
+
+
+def _label_faults(spec: LabelSpec, place: str, job: Job, seeds: SeedSet) -> list[str]:
+    have = {canonical_json(seed.data[spec.label]) for seed in seeds.shown if spec.label in seed.data}
+    if len(have) < 2:
+        return [f"{place} compares a text with the seeds of each label, and they have {len(have)}. Give two or more."]
+    asked = job.fields[spec.label].values if spec.label in job.fields else None
+    return [
+        f"{place}: no shown seed has the {spec.label} {shown(value)}. Give seeds with it, or leave it out of values."
+        for value in asked or ()
+        if canonical_json(value) not in have
+    ]
 
 
 def _cap_faults(spec: DiversitySpec, place: str, job: Job, texts: Sequence[str]) -> list[str]:

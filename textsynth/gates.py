@@ -9,6 +9,7 @@ from textsynth.filters.decontaminate import DecontaminateFilter
 from textsynth.filters.dedup import DedupFilter
 from textsynth.filters.diversity import Cap, DiversityFilter
 from textsynth.filters.identifiers import IdentifiersFilter
+from textsynth.filters.label import LabelFilter
 from textsynth.filters.leakage import LeakageFilter
 from textsynth.filters.quality import QualityFilter, Wanted
 from textsynth.filters.quoted import QuotedFilter
@@ -22,6 +23,7 @@ from textsynth.job_filters import (
     DedupSpec,
     DiversitySpec,
     IdentifiersSpec,
+    LabelSpec,
     LeakageSpec,
     QualitySpec,
     QuotedSpec,
@@ -58,6 +60,11 @@ def build_filters(prepared: Prepared, encoder_for: Callable[[str], Encoder]) -> 
             built.append(prepared.consistency[number])
         elif isinstance(spec, QuotedSpec):
             built.append(QuotedFilter([spec.quote] if isinstance(spec.quote, str) else spec.quote, spec.source))
+        elif isinstance(spec, LabelSpec):
+            seeds = (prepared.seeds.shown, prepared.seeds.holdout)
+            built.append(
+                LabelFilter(spec.label, spec.on or prepared.named("written"), *seeds, encoder_for(spec.encoder))
+            )
         elif isinstance(spec, IdentifiersSpec):
             text = spec.on or prepared.named("written")
             facts = [name for name in prepared.properties if prepared.sources[name] != "written" and name not in text]

@@ -64,6 +64,13 @@ class QuotedSpec(Spec):
     source: str = Field(description="the field that it must stand in, word for word")
 
 
+class LabelSpec(Spec):
+    type: Literal["label"]
+    label: str = Field(description="the field with the label that a text must bear, as its seeds do")
+    on: list[str] | None = Field(None, min_length=1, description="the fields compared (default: all written text)")
+    encoder: str = Field("minilm-l6", description="a sentence-transformers model")
+
+
 class IdentifiersSpec(Spec):
     type: Literal["identifiers"]
     on: list[str] | None = Field(None, min_length=1, description="the fields looked at (default: all written text)")
@@ -106,6 +113,7 @@ FilterSpec = Annotated[
     | DecontaminateSpec
     | QuotedSpec
     | QualitySpec
+    | LabelSpec
     | ConsistencySpec
     | IdentifiersSpec,
     Field(discriminator="type"),

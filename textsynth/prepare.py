@@ -105,7 +105,8 @@ class Prepared:
         if step.spec.alike:
             like = step.likeness(record.fields or {})
             pool = step.pools.get(like) or step.pool  # none is like it: any
-            return self.planner.examples(number, step.number, pool, step.spec.few_shot, like)
+            of_kind = number // len(step.pools)  # records of all kinds take turns, and a block is one of its own kind
+            return self.planner.examples(of_kind, step.number, pool, step.spec.few_shot, like)
         if aim is not None and aim.shown and step.shows_seeds:
             wanted = aim.shown[(number - aim.first) // aim.block][: step.spec.few_shot]
             return tuple(step.pool[seed_id] for seed_id in wanted)

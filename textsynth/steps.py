@@ -18,6 +18,7 @@ from textsynth.inputs.schemas import sub_schema
 from textsynth.inputs.seeds import SeedSet
 from textsynth.inputs.tighten import tighten
 from textsynth.job import EngineSpec, FieldSpec, Job, StepSpec
+from textsynth.metrics.judges import judges_of
 from textsynth.records import Seed, canonical_json
 from textsynth.wording import nearest, shown
 
@@ -183,8 +184,10 @@ def _step(
     place, faults = f"{job.place}: steps[{number}]", Faults()
     faults.attempt(check_working, own, schema, f"{place}.writes")
     faults.attempt(check_step_rules, spec.rules, [*given, *names, *own], f"{place}.rules")
+    judged = {first for first, second in judges_of([one.model_dump() for one in job.steps]) if second in own}
+    seen = tuple(name for name in given if name not in judged)  # a second judge does not know what the first one said
     prompt = faults.attempt(
-        load_prompt, spec.prompt, job.path, f"{place}.prompt", given, (*names, *own), tuple(job.attributes), later
+        load_prompt, spec.prompt, job.path, f"{place}.prompt", seen, (*names, *own), tuple(job.attributes), later
     )
     pool = faults.attempt(_examples, job, spec, seeds, names, tuple(own), place)
     faults.found += _alike_faults(job, spec, pool or {}, given, place)

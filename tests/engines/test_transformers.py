@@ -149,6 +149,22 @@ def test_a_prompt_that_fills_the_context_is_answered_empty_and_counted(tiny: Mak
     assert any("leaves no room" in sentence for sentence in engine.said)
 
 
+@pytest.mark.model
+def test_what_requests_of_many_kinds_share_is_computed_once(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from textsynth.engines.prefix import RowCache
+
+    lengths, begin = list[int](), RowCache.begin_prefix
+    monkeypatch.setattr(RowCache, "begin_prefix", lambda self, n: (lengths.append(n), begin(self, n))[1])
+    turns = [
+        ({"role": "user", "content": f"{'Of kind ' * kind}now."}, contract.request(0).messages[-1]) for kind in range(8)
+    ]
+    asked = [dataclasses.replace(contract.request(at, max_tokens=9), messages=turns[at % 8]) for at in range(24)]
+    assert len(contract.answers(tiny(12), asked)) == 24
+    assert (
+        len(set(lengths)) == 9 and len(lengths) <= 9 + 4
+    )  # of one token to measure; rows end, and another batch joins
+
+
 @pytest.fixture
 def scarce_memory() -> Iterator[list[int]]:
     """A device on which a pass of more rows than the list's number finds no memory, as torch says it."""

@@ -79,13 +79,18 @@ def test_a_run_refuses_benchmark_items_and_tells_which(tmp_path: Path) -> None:
         (["none.jsonl"], r"filters\[0\].files\[0\]: there is no file or folder none.jsonl"),
         (["numbers.jsonl"], "numbers.jsonl, which holds no text"),
         (["broken.jsonl"], "broken.jsonl"),
+        (["list.jsonl"], "list.jsonl"),
+        (["binary.parquet"], "binary.parquet"),
         (["texts.jsonl", "texts.csv"], "another file is named texts too"),
     ],
 )
 def test_benchmarks_of_another_shape(tmp_path: Path, files: list[str], says: str) -> None:
     (tmp_path / "numbers.jsonl").write_text('{"a": 1}\n')
     (tmp_path / "broken.jsonl").write_text("{'a': 1}\n")
+    (tmp_path / "list.jsonl").write_text('["a question", "an answer"]\n')
+    (tmp_path / "binary.parquet").write_bytes(bytes(range(256)))
     (tmp_path / "texts.jsonl").write_text('{"a": "some"}\n')
     (tmp_path / "texts.csv").write_text("a\nsome\n")
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=says) as told:
         read_benchmarks(files, tmp_path, "job.yaml: filters[0].files")
+    assert len(told.value.faults) == 1 and "\n" not in str(told.value)

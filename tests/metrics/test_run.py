@@ -33,7 +33,7 @@ def judged(
     state: str, verdicts: list[dict[str, Any]], reason: str | None = None, age: int = 40, note: str | None = "one two"
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     fields = None if note is None else {"age": age, "note": note}
-    return {"state": state, "reason": reason, "fields": fields, "attributes": {"tone": "dry"}}, verdicts
+    return {"state": state, "reason": reason, "fields": fields, "attributes": {"tone": "dry"}, "working": {}}, verdicts
 
 
 RECORDS = [

@@ -5,8 +5,9 @@ Heavy: import it only where a model is about to run.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import psutil
 import torch
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _JOIN_TOKENS = 4096  # of prompts prefilled at once,
 _JOIN_SCORES = 2**22  # and attention scores a head: both bound the memory of a prefill
 _JOIN_SHARE = 8  # one in so many places must be free for others to join: a small prefill costs as much as a step
-_PREFIXES = 4  # kept after their last request, for stragglers and retries
+_PREFIXES = 4  # kept beside those that rows have, for stragglers and retries
 _MEMORY = 0.6  # of what is free once the model is loaded; the rest is for what a pass computes
 _BYTES_A_LOGIT = 40  # scores, mask, probabilities and their sums
 _LIMIT_SHARE = 0.25  # of its token limit that an answer is expected to take: limits count four-byte characters
@@ -46,7 +47,8 @@ class Batch:
         self.model.set_attn_implementation(self.cache.name)
         self.rows: list[Row] = []
         self.waiting: deque[Row] = deque()
-        self.prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
+        self.prefixes: WeakValueDictionary[tuple[int, ...], Prefix] = WeakValueDictionary()
+        self.recent: deque[Prefix] = deque(maxlen=_PREFIXES)
         self.stops = _stop_tokens(self.model, engine.tokenizer)
         try:
             first = self._forward(torch.zeros(1, 1, dtype=torch.long, device=self.device), self.cache.begin_prefix(1))
@@ -151,7 +153,7 @@ class Batch:
         self._say_size()
         self.waiting.extendleft(reversed(self.rows))
         self.rows = []
-        self.prefixes.clear()
+        self.recent.clear()
         self.cache.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -166,15 +168,16 @@ class Batch:
         self.engine.said[f"memory is short: {self.size} requests are decoded at a time."] += 1
 
     def _prefix(self, tokens: tuple[int, ...]) -> Prefix:
-        if tokens not in self.prefixes:
+        prefix = self.prefixes.get(tokens)
+        if prefix is None:
             if tokens:
                 positions = self.cache.begin_prefix(len(tokens))
                 self._forward(torch.tensor([tokens], device=self.device), positions)
-            self.prefixes[tokens] = self.cache.new_prefix if tokens else Prefix(0, [], [])
-        self.prefixes.move_to_end(tokens)
-        while len(self.prefixes) > _PREFIXES:
-            self.prefixes.popitem(last=False)
-        return self.prefixes[tokens]
+            self.prefixes[tokens] = prefix = self.cache.new_prefix if tokens else Prefix(0, [], [])
+        if prefix in self.recent:
+            self.recent.remove(prefix)
+        self.recent.append(prefix)
+        return prefix
 
     def _forward(self, ids: Any, positions: Any) -> Any:
         try:

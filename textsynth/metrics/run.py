@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from textsynth.metrics.judges import agreement
 from textsynth.records import canonical_json, text_of
 from textsynth.similarity.words import tokens
 
@@ -37,6 +38,7 @@ def run_metrics(
     target: int,
     sources: Mapping[str, str],
     leakage: Mapping[str, Any] | None,
+    judges: Sequence[tuple[str, str]] = (),
 ) -> dict[str, Any]:
     """All numbers of a run, from one pass over its records.
 
@@ -46,8 +48,9 @@ def run_metrics(
         target: accepted records asked for.
         sources: field -> written, sampled, copied or perturbed.
         leakage: the leakage gate's evidence; None without a gate.
+        judges: pairs of working fields that score one thing.
     """
-    tally = _Tally(sources)
+    tally = _Tally(sources, judges)
     for record, verdicts in judged:
         tally.add(record, verdicts)
     completed = tally.states.total()
@@ -66,6 +69,7 @@ def run_metrics(
         "leakage": None if leakage is None else _leakage(tally, leakage),
         "contaminated": dict(tally.contaminated),
         "duplicates": {reason: reasons[reason] for reason in DUPLICATES},
+        "judges": [{"fields": list(pair)} | agreement(counts) for pair, counts in tally.scored.items()],
         "values": {name: value_counts(asked, tally.given[name]) for name, asked in tally.asked.items()},
     }
 
@@ -73,12 +77,13 @@ def run_metrics(
 class _Tally:
     """What one pass over the records collects; numbers only, so that a million records fit."""
 
-    def __init__(self, sources: Mapping[str, str]) -> None:
+    def __init__(self, sources: Mapping[str, str], judges: Sequence[tuple[str, str]]) -> None:
         self._written = [name for name, source in sources.items() if source == "written"]
         self._sampled = [name for name, source in sources.items() if source == "sampled"]
         self.states: Counter[str] = Counter()
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.contaminated: Counter[str] = Counter()  # refused records by benchmark
+        self.scored: dict[tuple[str, str], Counter[tuple[int, int]]] = {pair: Counter() for pair in judges}
         self.words = array("d")
         self.scores: dict[tuple[str, str], array[float]] = defaultdict(lambda: array("d"))
         self.asked: dict[str, Counter[str]] = defaultdict(Counter)
@@ -97,6 +102,9 @@ class _Tally:
         for verdict in verdicts:
             if verdict["filter"] == "leakage":
                 self._keep(verdict, "refused" if not verdict["accepted"] else "accepted" if accepted else "")
+        for pair, counts in self.scored.items():
+            if record["working"].keys() >= set(pair):
+                counts[record["working"][pair[0]], record["working"][pair[1]]] += 1
         self._count(record, accepted)
 
     def _keep(self, verdict: Row, group: str) -> None:

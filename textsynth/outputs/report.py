@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from textsynth.metrics.judges import judges_of
 from textsynth.metrics.run import RAW_SCORES, run_metrics
 from textsynth.outputs.browser import browsed, scores_in_words
 from textsynth.outputs.charts import histogram_chart, round_chart
@@ -85,7 +86,8 @@ def numbers_of(store: Store) -> dict[str, Any]:
     """What metrics.json holds."""
     target = sum(cell["quota"] for cell in store.get("cells") or ())
     leakage, evaluation = (store.get("evidence") or {}).get("leakage"), store.get("evaluation")
-    numbers = run_metrics(store.judged(), store.rounds(), target, store.get("sources") or {}, leakage)
+    judges = judges_of((store.get("job") or {}).get("steps") or ())
+    numbers = run_metrics(store.judged(), store.rounds(), target, store.get("sources") or {}, leakage, judges)
     numbers |= {"cells": cell_numbers(store), "status": store.get("status") or "running", "totals": store.totals()}
     benchmarks = ((store.get("evidence") or {}).get("decontaminate") or {}).get("benchmarks") or {}
     if found := (store.get("evidence") or {}).get("identifiers"):
@@ -194,12 +196,20 @@ def _beside(groups: Mapping[str, Mapping[str, float] | None]) -> str:
 def _facts(meta: Mapping[str, Any], numbers: Numbers) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Small tables at the end of the page: title, then name and value."""
     totals = {name.replace("_", " "): f"{count:,}" for name, count in numbers["totals"].items()}
+    judges = {" and ".join(one["fields"]): _agreed(one) for one in numbers["judges"]}
     for title, table in (
-        ("Engine", meta["engine"]), ("Totals", totals), ("Seeds", meta["seeds"]), ("Fields", meta["sources"]),
-        ("Hashes (sha256)", meta["hashes"]), ("Versions", meta["versions"]),
+        ("Engine", meta["engine"]), ("Totals", totals), ("Two judges of one thing", judges), ("Seeds", meta["seeds"]),
+        ("Fields", meta["sources"]), ("Hashes (sha256)", meta["hashes"]), ("Versions", meta["versions"]),
     ):  # fmt: skip
         if table:
             yield title, _flat(table)
+
+
+def _agreed(judges: Numbers) -> str:
+    if not judges["records"]:
+        return "no record has both scores"
+    kappa = "" if judges["kappa"] is None else f"; quadratic weighted kappa {judges['kappa']:.2f}"
+    return f"the same score for {judges['same']:.0%} of {judges['records']:,} records{kappa}"
 
 
 def _flat(table: Mapping[str, Any]) -> dict[str, Any]:

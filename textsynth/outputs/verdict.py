@@ -26,6 +26,7 @@ _REASONS = {
     "missing_fact": "leaving out a fact",
     "contradicts_fact": "contradicting a fact",
     "unsupported_fact": "stating a fact that was not given",
+    "wrong_label": "reading like another label's seeds",
     "wrong_length": "too short or too long",
     "boilerplate": "saying what an assistant says of itself",
     "repetitive": "saying the same again and again",
@@ -45,6 +46,7 @@ _GATES = {  # what it refuses, the error rate that it states
     "quality": ("text of the wrong length or language, boilerplate, loops, answers that do not check", "none"),
     "consistency": ("text that leaves out or contradicts a fact, or states another", "none: rules and word lists"),
     "identifiers": ("an identifier of a seed's person", "none: its recognizers know English formats, and miss some"),
+    "label": ("a text that reads like another label's seeds", ""),
     "quoted": ("a quotation that does not stand in its source", "exact: refuses nothing else"),
 }
 _SOURCES = (
@@ -172,6 +174,8 @@ def gates(numbers: Numbers, meta: Mapping[str, Any], evidence: Mapping[str, Any]
         refuses, stated = _GATES.get(name, ("what this filter of your own decides", "it states none"))
         if name == "leakage":
             stated = _error_rate(numbers["leakage"])
+        elif name == "label" and (found := evidence.get(name)):
+            stated = f"it would refuse {found['held_out_refused']:,} of {found['held_out']:,} held-out seeds"
         elif (fixed := specs.get(name, {}).get(_THRESHOLDS.get(name))) is not None:
             stated += f" of {fixed:g}"
         rows.append({"name": name, "refuses": refuses, "stated": stated, "refused": refused[name]})
