@@ -17,7 +17,7 @@ from textsynth.inputs.schemas import load_schema
 from textsynth.inputs.starter import copy_recipe, recipe_names
 from textsynth.job import job_from
 from textsynth.prepare import prepare
-from textsynth.records import Request
+from textsynth.records import Record, Request
 
 RECIPES = (
     "chat", "classification", "clinical_note", "consult_dialogue", "discharge_summary", "evolve", "extraction",
@@ -113,7 +113,7 @@ def test_what_goes_together_is_drawn_from_one_seed_and_the_rest_is_not(tmp_path:
     for group in prepared.job.together:
         known = [[seed[name] for name in group] for seed in seeds]
         assert all([row[name] for name in group] in known for row in rows)
-    names = [name for name in prepared.properties if name != "note"]
+    names = [name for name in prepared.properties if name not in ("note", "spans")]
     copies = sum(any(all(row[n] == seed[n] for n in names) for seed in seeds) for row in rows)
     assert copies == 0
 
@@ -146,18 +146,37 @@ def test_a_recipe_has_no_fault_and_asks_what_it_should(name: str, tmp_path: Path
 def test_a_recipe_runs_without_a_model(name: str, tmp_path: Path) -> None:
     copy_recipe(name, tmp_path / "mine")
     data = load_job(tmp_path / "mine/job.yaml").model_dump()
-    data["filters"] = [{"type": "schema"}]
+    data["filters"] = [spec for spec in data["filters"] if spec["type"] in ("schema", "consistency")]
     data["plan"]["target"] = 10
-    job = job_from(data, tmp_path / "mine/job.yaml")
-    seeds = itertools.cycle(lines(tmp_path / "mine/seeds.jsonl") if name in WITH_FACTS else [])
+    talks = itertools.cycle(lines(tmp_path / "mine/seeds.jsonl") if name in WITH_FACTS else [])
 
     def answer(request: Request) -> str:
-        """What a seed says; drawn texts do not fit the patterns of notes."""
-        seed = next(seeds)
-        return json.dumps({name: seed[name] for name in request.schema["properties"]})  # type: ignore[index]
+        """The note is what the prompt says of its facts; a talk is that of a seed."""
+        if "dialogue" in request.schema["properties"]:  # type: ignore[index]
+            return json.dumps({"dialogue": next(talks)["dialogue"]})
+        told = request.messages[-1]["content"].splitlines()
+        return json.dumps(
+            {"note": "\n".join(line for line in told if line.partition(":")[0] not in ("doctor", "patient"))}
+        )
 
-    result = run_job(job, tmp_path / "run", engine=ScriptedEngine(answer) if name in WITH_FACTS else ScriptedEngine())
+    engine = ScriptedEngine(answer) if name in WITH_FACTS else ScriptedEngine()
+    result = run_job(job_from(data, tmp_path / "mine/job.yaml"), tmp_path / "run", engine=engine)
     assert result.done
+    if name in WITH_FACTS:
+        assert all(record["spans"] for record in lines(tmp_path / "run/accepted.jsonl"))
+
+
+@pytest.mark.parametrize("name", WITH_FACTS)
+def test_every_seed_of_a_clinical_recipe_agrees_with_its_facts(name: str, tmp_path: Path) -> None:
+    copy_recipe(name, tmp_path / "mine")
+    prepared = prepare(load_job(tmp_path / "mine/job.yaml"), check_only=True)
+    (filter,) = prepared.consistency.values()
+    refused = [
+        (seed.id, verdict.reason, verdict.scores)
+        for seed in prepared.seeds.by_id.values()
+        if not (verdict := filter.check(Record("r0000000", 0, {}, seed.data))).accepted
+    ]
+    assert not refused
 
 
 @pytest.mark.model

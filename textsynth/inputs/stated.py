@@ -15,11 +15,10 @@ from textsynth.clinical.units import unit_of
 from textsynth.inputs.bounds import pattern_width
 from textsynth.records import Json
 
-_OWN = r"[A-Za-z ,.;:()'\n-]"  # the model's words
+_WORD, _APART = r"[A-Za-z][A-Za-z'-]{0,13}", r"[,;:.]?[ \n]"  # the model's words, and what stands between words
 _LIST = r"(?:, |,? and |; |\n- )"  # between facts of one field
-_OPEN, _SHUT = r"[ \n(]", r"[ ,.;:)\n]"  # what stands before a fact, and after one
-_FIRST, _BETWEEN, _LAST = 50, 70, 160  # most characters of the model's own, before, between and after the facts
-_FEWEST = 12
+_FIRST, _BETWEEN, _LAST = 5, 7, 28  # most words of the model's own, before, between and after the facts
+_WIDEST = 16  # characters of a word and what stands before it
 _SAY = r"(?: of| was| is| at|:)? "
 _SEXES = {"female": ("woman", "female", "girl"), "male": ("man", "male", "boy")}
 _UNITS = {"cel": "(?: C| ?°C)", "/min": "(?:/min| bpm| per minute)", "%": "%"}
@@ -37,19 +36,18 @@ def stating(text: Mapping[str, Any], fields: Mapping[str, Json], names: Sequence
     if most is None or not facts:
         return None
     room = most - sum(pattern_width(f"^{form}$")[1] or most for form in facts)
-    share = room / (_FIRST + _BETWEEN * (len(facts) - 1) + _LAST)
+    share = room / _WIDEST / (_FIRST + (_BETWEEN + 1) * (len(facts) - 1) + _LAST + 1)
     first, between, last = (min(n, int(n * share)) for n in (_FIRST, _BETWEEN, _LAST))
-    if between < _FEWEST:
+    if not between:
         return None
-    body = f"(?:{_OPEN}|{_SHUT}{_OWN}{{0,{between - 2}}}{_OPEN})".join(facts)
-    pattern = f"^(?:{_OWN}{{0,{first - 1}}}{_OPEN})?{body}(?:[.]|{_SHUT}{_OWN}{{0,{last - 2}}}[.])$"
-    return {"type": "string", "pattern": pattern}
+    body = f"{_APART}(?:{_WORD}{_APART}){{0,{between}}}".join(facts)
+    return {"type": "string", "pattern": f"^(?:{_WORD}{_APART}){{0,{first}}}{body}(?:{_APART}{_WORD}){{0,{last}}}[.]$"}
 
 
 def _field(value: Json, kind: str) -> str:
     if isinstance(value, list):
         items = list(_items(value, kind))
-        return _LIST.join(items) if items else "(?:none|no known allergies)" if kind == "allergy" else ""
+        return _LIST.join(items) or ("(?:none|no known allergies)" if kind == "allergy" else "none")
     return _fact(value, kind) if value is not None and value != "" else ""
 
 
