@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,31 @@ def test_without_repair_it_is_refused(tmp_path: Path) -> None:
 def test_bad_jobs(tmp_path: Path, filter: Any, changes: Any, says: str) -> None:
     with pytest.raises(InputError, match=says):
         run_job(job_with(tmp_path, filter, **changes), tmp_path / "run", engine=Noting(truthful))
+
+
+def test_a_step_that_states_facts_is_decoded_under_a_pattern_of_each_record(tmp_path: Path) -> None:
+    engine = Noting(truthful)
+    steps = [{"prompt": "./tiny.j2", "few_shot": 2, "states": ["age", "problems"]}]
+    run_job(job_with(tmp_path, steps=steps), tmp_path / "run", engine=engine)
+    asked = {request.id[:8]: request.schema["properties"]["note"] for request in engine.asked}  # type: ignore[index]
+    accepted = zip(lines(tmp_path / "run/lineage.jsonl"), lines(tmp_path / "run/accepted.jsonl"), strict=True)
+    for row, record in accepted:
+        stated = f"A {record['age']}-year-old patient with {record['problems'][0]['name'].lower()} came."
+        assert re.search(asked[row["id"]]["pattern"], stated)
+        assert not re.search(asked[row["id"]]["pattern"], stated.replace(str(record["age"]), "39"))
+
+
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [
+        ({"states": ["age", "sex"]}, r"steps\[0\].states: sex is not known before this step. Known: age, problems"),
+        (
+            {"states": ["age"], "writes": {"score": {"type": "integer", "minimum": 1, "maximum": 5}}},
+            "must write one text",
+        ),
+    ],
+)
+def test_bad_states(tmp_path: Path, step: Any, says: str) -> None:
+    steps = [{"prompt": "./tiny.j2", "few_shot": 0, **step}, {"prompt": "./tiny.j2"}]
+    with pytest.raises(InputError, match=says):
+        run_job(job_with(tmp_path, steps=steps), tmp_path / "run", engine=Noting(truthful))
