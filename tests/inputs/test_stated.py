@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import random
 import re
 from typing import Any
 
 import pytest
 
+from tests.inputs.test_tighten import walk
 from textsynth.clinical.agreement import KINDS
 from textsynth.inputs.bounds import pattern_width
 from textsynth.inputs.stated import stating
@@ -80,3 +83,10 @@ def test_values_are_data_and_no_pattern() -> None:
 def test_odd_fields_make_a_pattern_or_none(fields: dict[str, Any]) -> None:
     form = stating({"type": "string", "maxLength": 900}, fields, NAMES, KINDS)
     assert form is None or re.compile(form["pattern"])
+
+
+def test_whatever_a_model_writes_under_it_states_the_facts() -> None:
+    form = {"type": "object", "properties": {"note": {"pattern": pattern(), "type": "string"}}, "required": ["note"]}
+    for seed in range(12):
+        text = walk({**form, "additionalProperties": False}, random.Random(seed), 1200)
+        assert text is not None and re.search(pattern(), json.loads(text)["note"])
