@@ -58,7 +58,7 @@ def facts(row: Row) -> Row | None:
         "discharged": row.get("discharged") or (date.fromisoformat(seen) + stay).isoformat(),
         "problems": problems, "vitals": vitals[:4],
         "labs": [one for one in row.get("labs", ()) if one["name"] in LABS][:3],
-        "medications": [one for one in row.get("medications", ()) if one.get("dose")][:3],
+        "medications": [one for one in row.get("medications", ()) if 0 < len(one.get("dose", "")) <= 20][:3],
         "allergies": row.get("allergies", [])[:2],
     }  # fmt: skip
 
@@ -79,8 +79,10 @@ def main(out: Path, target: int) -> None:
     job["record_schema"] = "./discharge.json"
     job["fields"] |= {name: {"source": "perturbed", "how": "shift"} for name in ("admitted", "discharged")}
     job["together"] = [["age", "sex", "problems", "medications"]]
-    job["steps"][0] |= {"examples": "./examples.jsonl", "few_shot": 2, "retry": 0}  # told its faults, it repeats itself
-    job["filters"] = [one for one in job["filters"] if one["type"] in ("schema", "consistency", "quality", "dedup", "diversity")]
+    job["steps"][0] |= {"examples": "./examples.jsonl", "few_shot": 3, "retry": 0}  # told its faults, it repeats itself
+    job["filters"] = [
+        one for one in job["filters"] if one["type"] in ("schema", "consistency", "quality", "dedup", "diversity")
+    ]
     job["plan"] |= {"target": target, "max_requests": 10 * target, "round": 64, "few_shot_block": 32}
     result = run_job(job_from(job, out / "job.yaml"), out / "run")
     manifest = json.loads((out / "run/manifest.json").read_text(encoding="utf-8"))

@@ -347,7 +347,7 @@ SEED_FILES = [
     Case(
         "folder without texts",
         both(as_folder("texts", "a.md"), job("seeds", "path", value="texts")),
-        [r"seeds\.path: the folder texts has no \.txt files\. Give a folder with one text a file"],
+        [r"seeds\.path: the folder texts has no \.txt files, and none of FHIR .* with one text or bundle a file"],
     ),
     Case(
         "folder with a broken text",
@@ -394,7 +394,7 @@ FIELDS = [
     Case(
         "unknown source",
         job("fields", "age", value={"source": "sample"}),
-        [r"fields\.age\.source is sample\. It should be 'written', 'sampled', 'copied', 'perturbed' or 'picked'"],
+        [r"fields\.age\.source is sample\. It should be 'written', 'sampled', .* 'picked' or 'located'"],
     ),
     Case(
         "sampled free text",

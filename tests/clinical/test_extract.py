@@ -138,6 +138,7 @@ def test_problems_of_the_patient_now(text: str, present: list[str]) -> None:
         ("allergic to sulfa drugs", []),
         ("newly on zolvapril 5 mg", [("zolvapril", 5.0, "mg")]),
         ("aspirin", [("aspirin", None, "")]),
+        ("aspirin 81 mg, no known allergies", [("aspirin", 81.0, "mg")]),
     ],
 )
 def test_drugs_taken_now_with_their_doses(text: str, found: list[tuple[str, float | None, str]]) -> None:

@@ -100,7 +100,7 @@ def _named(text: str, context: Context, terms: Sequence[Term]) -> Iterator[Menti
         if term.kind in ("vital", "lab"):
             continue
         sentence, status = context.sentence(term.start), context.status(term.start, term.end)
-        around = context.plain[sentence.start : sentence.end] + text[term.start : term.end]
+        around = _NO_ALLERGY.sub("", context.plain[sentence.start : sentence.end]) + text[term.start : term.end]
         in_allergies = sentence.section == "allergies" or bool(_ALLERGY.search(around) and term.kind != "problem")
         if term.kind == "medication" and not in_allergies:
             found = dose.get(term.start)
