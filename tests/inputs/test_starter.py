@@ -27,6 +27,7 @@ from textsynth.inputs.starter import copy_recipe, recipe_names, start_from_seeds
 from textsynth.inputs.tighten import tighten
 from textsynth.job import Job, load_job
 from textsynth.job_filters import LeakageSpec
+from textsynth.prepare import prepare
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 SMALLEST_CONTEXT = 8192
@@ -396,3 +397,36 @@ def test_gzipped_seeds_are_read_in_place(tmp_path: Path) -> None:
     (tmp_path / "seeds.jsonl.gz").write_bytes(gzip.compress(data))
     start_from_seeds(str(tmp_path / "seeds.jsonl.gz"), tmp_path / "job")
     assert_ready(load_job(tmp_path / "job" / "job.yaml"))
+
+
+def test_clinical_facts_are_drawn_dates_are_moved_and_the_note_must_agree(tmp_path: Path) -> None:
+    problems = ("Gout", "Asthma", "Anemia")
+    rows = [
+        {
+            "age": 40 + n % 9,
+            "seen": f"2023-03-{1 + n:02d}",
+            "problems": [{"name": problems[n % 3]}],
+            "note": f"A {40 + n % 9}-year-old patient, seen on 2023-03-{1 + n:02d}, has {problems[n % 3]}.",
+        }
+        for n in range(28)
+    ]
+    (tmp_path / "notes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    start_from_seeds(str(tmp_path / "notes.jsonl"), tmp_path / "job")
+    job = load_job(tmp_path / "job/job.yaml")
+    assert {name: spec.source for name, spec in job.fields.items()} == {
+        "age": "sampled", "problems": "sampled", "seen": "perturbed", "note": "written",
+    }  # fmt: skip
+    assert "consistency" in {spec.type for spec in job.filters}
+    prepare(job, check_only=True)
+
+
+def test_columns_that_only_bear_the_name_of_facts_are_as_any_others(tmp_path: Path) -> None:
+    rows = [
+        {"seen": ("yes", "no")[n % 2], "side": ("home", "away")[n % 2], "text": f"Match {n} was a long one to see."}
+        for n in range(28)
+    ]
+    (tmp_path / "games.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    start_from_seeds(str(tmp_path / "games.jsonl"), tmp_path / "job")
+    job = load_job(tmp_path / "job/job.yaml")
+    assert job.fields["seen"].source == "sampled"
+    assert "consistency" not in {spec.type for spec in job.filters}

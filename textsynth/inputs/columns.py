@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from textsynth.clinical.agreement import KINDS
 from textsynth.errors import InputError
 from textsynth.inputs.bounds import BYTES_PER_CHARACTER, SLACK
 from textsynth.inputs.budget import token_bound
@@ -45,6 +46,7 @@ def look_at(rows: Sequence[Row], spec: SeedsSpec, is_csv: bool, name: str) -> Lo
     values = {column: [row[column] for row in data if column in row] for column in columns}
     left_out = {c: why for c in columns if (why := _why_left_out(c, values[c], len(data), len(rows)))}
     texts = [c for c in columns if c not in left_out and (is_free_text(values[c]) or is_nested(values[c]))]
+    texts = [c for c in texts if not are_facts(c, values[c])]
     left_out |= _too_sparse(data, texts)
     costs = {c: _tokens(c, values[c]) for c in texts if c not in left_out and is_nested(values[c])}
     room = WRITTEN_CHARACTERS * SLACK * BYTES_PER_CHARACTER
@@ -87,6 +89,13 @@ def _is_id(column: str, values: Sequence[Any]) -> bool:
         return False
     many = len(set(values)) > max(1, min(10 + len(values) / 10, len(values) / 2))
     return counted or (many and _ID_NAME.search(column) is not None)
+
+
+def are_facts(column: str, values: Sequence[Any]) -> bool:
+    """Whether values are clinical facts by the column's name: lists of them, or dates. They are drawn, not written."""
+    listed = all(isinstance(value, list) for value in values)
+    dated = KINDS.get(column) == "date" and all(re.match(r"\d{4}-\d\d-\d\d", str(value)) for value in values)
+    return bool(values) and column in KINDS and (listed or dated)
 
 
 def is_nested(values: Sequence[Any]) -> bool:

@@ -13,8 +13,9 @@ from typing import Any
 
 import yaml
 
+from textsynth.clinical.agreement import KINDS
 from textsynth.errors import InputError
-from textsynth.inputs.columns import is_nested, look_at
+from textsynth.inputs.columns import are_facts, is_nested, look_at
 from textsynth.inputs.infer import infer_schema, is_free_text
 from textsynth.inputs.left_out import LeftOut
 from textsynth.inputs.readers import Row, read_rows
@@ -54,6 +55,8 @@ class _Draft:
     left_out: Mapping[str, str]
     written: Sequence[str]
     sampled: Sequence[str]
+    dates: Sequence[str]  # of those, clinical dates
+    facts: bool  # whether a text has clinical facts beside it
     few_shot: int
     alpha: float | None
     target: int
@@ -105,9 +108,11 @@ def start_from_seeds(seeds_path: str, folder: Path, target: int = 100) -> list[P
     if local.exists():  # relative, so that the folder and the data can move together
         seeds["path"] = Path(os.path.relpath(local.resolve(), folder.resolve())).as_posix()
     examples = sum(all(name in seed.data for name in written) for seed in found_seeds.shown)
+    facts = [name for name in look.kept if are_facts(name, _values(found_seeds, name))]
     draft = _Draft(
         f"{local.name} ({found_seeds.counts['read']:,} rows)", seeds, look.left_out, written,
-        [name for name in look.kept if name not in written], min(2, examples), _alpha(found_seeds), target,
+        [name for name in look.kept if name not in written], [n for n in facts if KINDS[n] == "date"],
+        bool(facts) and len(written) == 1, min(2, examples), _alpha(found_seeds), target,
     )  # fmt: skip
     files = {"job.yaml": _job_text(draft), "record.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"}
     files |= {"prompt.j2": PROMPT} if written else {}
@@ -172,9 +177,14 @@ def _schema(seeds: SeedSet, columns: Sequence[str]) -> dict[str, Any]:
 
 def _written(seeds: SeedSet, columns: Sequence[str]) -> list[str]:
     """The columns that only a model can fill: free text, lists, objects, or the only one there is."""
-    values = {name: [seed.data[name] for seed in seeds.shown if name in seed.data] for name in columns}
+    values = {name: _values(seeds, name) for name in columns}
     found = [name for name in columns if is_free_text(values[name]) or is_nested(values[name]) or not values[name]]
+    found = [name for name in found if not are_facts(name, values[name])]
     return found or (list(columns) if len(columns) == 1 else [])
+
+
+def _values(seeds: SeedSet, column: str) -> list[Any]:
+    return [seed.data[column] for seed in seeds.shown if column in seed.data]
 
 
 def _alpha(seeds: SeedSet) -> float | None:
@@ -194,7 +204,12 @@ def _job_text(draft: _Draft) -> str:
         "record_schema: ./record.json  # types, ranges and choices as seen in the seeds: narrow or widen them",
         "fields:",
         *_field_lines(draft.written, "written", "the model writes them: free text, lists and objects"),
-        *_field_lines(draft.sampled, "sampled", "drawn from the seeds: numbers and categories"),
+        *_field_lines(
+            [n for n in draft.sampled if n not in draft.dates],
+            "sampled",
+            "drawn from the seeds: numbers, categories, facts",
+        ),
+        *_field_lines(draft.dates, "perturbed, how: shift", "dates, moved by some weeks of each seed's own"),
         *_together_lines(draft),
     ]
     if draft.written:
@@ -231,7 +246,7 @@ def _field_lines(names: Sequence[str], source: str, why: str) -> list[str]:
 
 def _together_lines(draft: _Draft) -> list[str]:
     """All sampled fields in one group; in two or three where no field is written, since a whole row would be a copy."""
-    names, groups = list(draft.sampled), 1
+    names, groups = [name for name in draft.sampled if name not in draft.dates], 1
     if not draft.written:
         groups = 3 if len(names) >= 6 else len(names) // 2
         why = "# Each group is drawn from another row, as a whole row would be a copy. Group what belongs together."
@@ -252,6 +267,10 @@ def _filter_lines(draft: _Draft) -> list[str]:
     else:
         why = "" if draft.alpha == ALPHAS[0] else "; more rows allow a smaller one"
         lines.append(f"  - {{type: leakage, alpha: {draft.alpha}}}  # share of genuinely new records refused{why}")
+    if draft.facts:
+        lines.append(
+            f"  - {{type: consistency, text: {_scalar(draft.written[0])}}}  # the text states its facts, and no others"
+        )
     if draft.written:
         lines += ["  - {type: dedup, near: 0.8}", "  - {type: diversity, max_similarity: 0.95}"]
     else:
