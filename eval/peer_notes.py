@@ -28,6 +28,7 @@ from openai_engine import HERE, PACKAGES, QUIET, ROOT, call, stats, tokenizer
 
 from textsynth.decide import filter_records
 from textsynth.job import job_from
+from textsynth.outputs.store import Store
 from textsynth.parse import ParseError, parse_fields
 from textsynth.pipeline import run_job
 from textsynth.prepare import prepare
@@ -53,12 +54,13 @@ def planned() -> Iterator[Row]:
     while True:
         for draft in writer.plan(0, first, [64]).drafts:
             [request] = writer.requests(draft)
-            turns = [f"{turn['role'].capitalize()}: {turn['content']}" for turn in request.messages[1:]]
+            turns = [turn["content"] for turn in request.messages[1:]]
+            shown = [f"{ask}\nNote: {note_of(text)}" for ask, text in zip(turns[::2], turns[1::2], strict=False)]
             yield {
                 **(draft.record.fields or {}),
                 "number": first,
                 "messages": list(request.messages),
-                "chat": "\n\n".join([*turns, "Assistant:"]),
+                "chat": "\n\n".join([*shown, f"{turns[-1]}\nNote:"]),
             }
             first += 1
 
@@ -143,19 +145,44 @@ def install(peers: Path) -> None:
             call([str(peers / home / "bin/python"), "-m", "pip", "install", "-q", *PACKAGES[home]])
 
 
+def good_of(run: Path) -> tuple[list[Row], int]:
+    """A run's accepted records, and how many of them state their facts."""
+    records = [json.loads(line) for line in (run / "accepted.jsonl").read_text(encoding="utf-8").splitlines()]
+    return records, sum(stated(record) >= 0.9 for record in records)
+
+
+def any_form(run: Path) -> tuple[list[Row], int]:
+    """The same with a schema that takes any text for a note, where the recipe's asks for two to six sentences."""
+    out = run.parent / "any_form"
+    if not out.is_dir():
+        schema = json.loads((ROOT / "schemas/clinical_note.json").read_text(encoding="utf-8"))
+        schema["properties"]["note"] = {"type": "string", "minLength": 1}
+        path = run.parent.resolve() / "any_form.json"
+        path.write_text(json.dumps(schema), encoding="utf-8")
+        filter_records(prepare(recipe(record_schema=str(path)), writes=False, check_only=True), str(run), out)
+    return good_of(out)
+
+
 def numbers(run: Path, shown: int) -> dict[str, Any]:
     told = json.loads((run.parent / "told.json").read_text(encoding="utf-8"))
-    records = [json.loads(line) for line in (run / "accepted.jsonl").read_text(encoding="utf-8").splitlines()]
-    shares = [stated(record) for record in records]
-    good, thousands = sum(share >= 0.9 for share in shares), told["completion_tokens"] / 1000
+    (records, good), (loose, loosely) = good_of(run), any_form(run)
+    with Store(run, write=False) as store:
+        every = [stated(row["fields"]) for row in store.records() if row["fields"]]
+    thousands = told["completion_tokens"] / 1000
     return {
         "answers": told["answered"],
         "generated_tokens": told["completion_tokens"],
         "accepted": len(records),
         "accepted_and_stating_the_facts": good,
-        "facts_stated": round(sum(shares) / max(1, len(shares)), 3),
         "accepted_per_1000_tokens": round(len(records) / thousands, 3),
         "per_1000_tokens": round(good / thousands, 3),
+        "of_any_form": {
+            "accepted": len(loose),
+            "accepted_and_stating_the_facts": loosely,
+            "per_1000_tokens": round(loosely / thousands, 3),
+        },
+        "stating_the_facts_of_all_answers": sum(share >= 0.9 for share in every),
+        "facts_stated_of_all_answers": round(sum(every) / max(1, len(every)), 3),
         "refused": json.loads((run / "manifest.json").read_text(encoding="utf-8"))["reasons"],
         "some": [record["note"][:300] for record in records[:shown]],
     }

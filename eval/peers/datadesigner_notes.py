@@ -1,8 +1,8 @@
 """DataDesigner writes notes: `datadesigner_notes.py URL ROWS OUT default|chat`, run by the Python of its environment.
 
 Default is its tutorial on seed datasets (docs/notebook_source/3-seeding-with-a-dataset): a seed dataset whose columns
-the prompt names, the tutorial's own words and sampling, `create` and `load_dataset`. Chat is textsynth's prompt, pasted
-into the one message that its text columns have, with textsynth's sampling.
+the prompt names, the tutorial's own words and sampling, `create` and `load_dataset`. Chat is textsynth's prompt with
+its examples, pasted as text into the one message that its text columns have, with textsynth's sampling.
 """
 
 from __future__ import annotations
