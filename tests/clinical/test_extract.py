@@ -114,6 +114,8 @@ def test_measurements(text: str, found: dict[str, float]) -> None:
         ("Her mother has asthma, and she has gout.", ["gout"]),
         ("gout in his father", []),
         ("appendicitis in 1998", []),
+        ("asthma, 1998", []),
+        ("asthma, 2018-09-10", ["asthma"]),
         ("s/p stroke", []),
         ("possible pneumonia versus COPD", []),
         ("Return if you have signs of sepsis.", []),

@@ -65,6 +65,7 @@ def test_a_note_that_agrees_is_accepted_with_its_facts_counted() -> None:
         ("500 mg.", "500 mg and glipizide 5 mg.", "unsupported_fact", "medication"),
         ("She is allergic to penicillin.", "NKDA.", "contradicts_fact", "/allergies/0"),
         ("to penicillin", "to penicillin and latex", "unsupported_fact", "allergy"),
+        ("to penicillin", "to penicillin and metformin", "unsupported_fact", "allergy"),
         ("Heart rate 88", "Heart rate 98", "contradicts_fact", "/vitals/0"),
         ("1.4 mg/dL", "2.4 mg/dL", "contradicts_fact", "/labs/0"),
         ("1.4 mg/dL", "124 umol/L", None, 9),

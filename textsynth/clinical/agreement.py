@@ -174,6 +174,8 @@ def _supported(m: Mention, facts: Sequence[Fact]) -> bool:
             return True
         if (m.kind == fact.kind and m.kind in _NAMED and m.name == fact.name) or m.name == fact.problem:
             return True
-        if m.kind in (*_NAMED, "symptom") and fact.kind in (*_NAMED, "phrase") and mine <= set(words_of(fact.name)):
+        alike = m.kind == fact.kind or "allergy" not in (m.kind, fact.kind)  # a drug that is taken is no allergy
+        alike = alike and m.kind in (*_NAMED, "symptom") and fact.kind in (*_NAMED, "phrase")
+        if alike and mine <= set(words_of(fact.name)):
             return True
     return False
