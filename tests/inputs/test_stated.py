@@ -30,7 +30,7 @@ FIELDS: dict[str, Any] = {
 }
 NAMES = ["age", "sex", "admitted", "problems", "vitals", "medications", "allergies"]
 RIGHT = (
-    "A 54-year-old woman came on 2023-07-18 with hypertension and gout (left foot). Vital signs: blood pressure 132/78 "
+    "A 54-year-old woman was admitted on 2023-07-18 with hypertension and gout (left foot). Vital signs: blood pressure 132/78 "
     "mmHg, temperature 37 °C. She takes metformin 500 mg. Allergies: none. She went home."
 )
 
@@ -50,6 +50,7 @@ def test_a_text_that_states_its_facts_in_their_order_fits() -> None:
         ("54", "55"),
         ("woman", "man"),
         ("2023-07-18", "2023-07-19"),
+        ("admitted", "discharged"),
         ("hypertension and ", ""),
         ("132/78", "132/79"),
         ("37 °C", "37.5 °C"),

@@ -95,7 +95,7 @@ AFTER: tuple[tuple[Status, re.Pattern[str]], ...] = (
         [^.;,]{0,35}\b(?:years?|months?|decades?|weeks?) (?:ago|back|earlier)
         [^.;]{0,35}\b(?:not active|inactive|full recovery|cleared)
         [^.;,]{0,35}\b(?:since |has )?(?:resolved|recovered)
-        [^.;,]{0,35}\b(?:in|from|of|before|since|until|till) (?:19|20)\d\d
+        [^.;,]{0,35}\b(?:in|from|of|before|since|until|till) (?:19|20)\d\d(?![-/])
         [^.;,]{0,35}\b(?:last (?:year|month|week|winter|spring|summer|fall|autumn|visit|time))
         [^.;,]{0,35}\b(?:before (?:treatment|admission))
         ,? ?\(?(?:now |since |fully |completely )?(?:resolved|recovered|(?:19|20)\d\d(?![-/]))

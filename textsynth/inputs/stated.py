@@ -31,7 +31,7 @@ def stating(text: Mapping[str, Any], fields: Mapping[str, Json], names: Sequence
         text: the tightened form of the text; names: the fields that it states, in this order.
         kinds: of the fields (see clinical.agreement); one without a kind is stated as it stands.
     """
-    facts = [form for name in names if (form := _field(fields.get(name), kinds.get(name, "")))]
+    facts = [form for name in names if (form := _field(name, fields.get(name), kinds.get(name, "")))]
     most = text["maxLength"] if "maxLength" in text else pattern_width(str(text.get("pattern", "")))[1]
     if most is None or not facts:
         return None
@@ -44,11 +44,13 @@ def stating(text: Mapping[str, Any], fields: Mapping[str, Json], names: Sequence
     return {"type": "string", "pattern": f"^(?:{_WORD}{_APART}){{0,{first}}}{body}(?:{_APART}{_WORD}){{0,{last}}}[.]$"}
 
 
-def _field(value: Json, kind: str) -> str:
+def _field(name: str, value: Json, kind: str) -> str:
     if isinstance(value, list):
         items = list(_items(value, kind))
         return _LIST.join(items) or ("(?:none|no known allergies)" if kind == "allergy" else "none")
-    return _fact(value, kind) if value is not None and value != "" else ""
+    if value is None or value == "":
+        return ""
+    return f"{_name(name)}(?: on|:)? {_date(str(value))}" if kind == "date" else _fact(value, kind)
 
 
 def _items(values: Sequence[Json], kind: str) -> Iterator[str]:
@@ -72,8 +74,6 @@ def _fact(value: Json, kind: str) -> str:
         return f"{value}-year-old"
     if kind == "sex" and value in _SEXES:
         return f"(?:{'|'.join(_SEXES[value])})"
-    if kind == "date":
-        return _date(str(value))
     if isinstance(value, Mapping):
         name, amount = _name(str(value.get("name", ""))), value.get("dose")
         if value.get("value") is not None:
