@@ -30,8 +30,8 @@ FIELDS: dict[str, Any] = {
 }
 NAMES = ["age", "sex", "admitted", "problems", "vitals", "medications", "allergies"]
 RIGHT = (
-    "A 54-year-old woman was admitted on 2023-07-18 with hypertension and gout (left foot). Vital signs: blood pressure "
-    "132/78 mmHg, temperature 37 °C. She takes metformin 500 mg. Allergies: none. She went home."
+    "A 54-year-old woman was admitted on 2023-07-18 with hypertension and gout (left foot). Vital signs: blood "
+    "pressure 132/78 mmHg, temperature 37 °C. She takes metformin 500 mg. Allergies: none. She went home."
 )
 
 
