@@ -11,6 +11,7 @@ import pytest
 
 from tests.jobs import Noting, lines, tiny_job
 from textsynth import InputError, run_job
+from textsynth.prepare import prepare
 from textsynth.records import Request
 
 PROBLEMS = ("Hypertension", "Gout", "Asthma")
@@ -127,3 +128,13 @@ def test_bad_states(tmp_path: Path, step: Any, says: str) -> None:
     steps = [{"prompt": "./tiny.j2", "few_shot": 0, **step}, {"prompt": "./tiny.j2"}]
     with pytest.raises(InputError, match=says):
         run_job(job_with(tmp_path, steps=steps), tmp_path / "run", engine=Noting(truthful))
+
+
+def test_facts_that_do_not_fit_into_the_text_are_said(tmp_path: Path) -> None:
+    steps = [{"prompt": "./tiny.j2", "few_shot": 2, "states": ["age", "problems"]}]
+    job = job_with(tmp_path, steps=steps)
+    assert not [note for note in prepare(job, engine=Noting(truthful)).notes if "do not fit" in note]
+    short = {**SCHEMA, "properties": {**SCHEMA["properties"], "note": {"type": "string", "maxLength": 60}}}
+    (tmp_path / "tiny.json").write_text(json.dumps(short), encoding="utf-8")
+    notes = prepare(job, engine=Noting(truthful)).notes
+    assert [note for note in notes if re.match(r"step 0: the facts of \d+ of \d+ seeds do not fit into note", note)]

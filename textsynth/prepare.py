@@ -37,7 +37,7 @@ from textsynth.job_filters import (
 from textsynth.models import EMBEDDED, is_fetched
 from textsynth.records import Record, Seed, text_of
 from textsynth.similarity.encoder import Encoder
-from textsynth.steps import Step, build_steps, engine_key
+from textsynth.steps import Step, build_steps, engine_key, unfitting
 
 _OPENS_MODELS = ("transformers", "vllm")  # engines that run a model in this program
 
@@ -78,8 +78,7 @@ class Prepared:
     @property
     def kinds(self) -> Mapping[str, str]:
         """The kinds of the fields that hold facts: by their names, and as consistency filters say."""
-        specs = [spec for spec in self.job.filters if isinstance(spec, ConsistencySpec)]
-        return {name: kind for spec in specs for name, kind in kinds_of(spec, self.properties).items()} or KINDS
+        return kinds_in(self.job, self.properties)
 
     @property
     def engine(self) -> Engine | None:
@@ -176,6 +175,7 @@ def prepare(
     if planner is None or steps is None or benchmarks is None or consistency is None:
         raise AssertionError("what does not load is a fault")
     notes = notes_on(job, seeds, [(s.spec.few_shot if s.pool or not s.working else 0, len(s.pool)) for s in steps])
+    notes += [note for step in steps if (note := unfitting(step, seeds, kinds_in(job, properties)))]
     ready = engine is not None or all(fetched(one) for one in _local_models(job))
     if asks and not ready and not check_only:
         notes.append("a model is not fetched yet: the length of prompts is checked at the first run.")
@@ -204,6 +204,12 @@ def _benchmarks(job: Job) -> dict[int, list[Item]]:
         number: read_benchmarks(spec.files, job.path.parent, f"{job.place}: filters[{number}].files")
         for number, spec in found
     }
+
+
+def kinds_in(job: Job, properties: Mapping[str, Any]) -> Mapping[str, str]:
+    """The kinds of the fields that hold facts: by their names, and as consistency filters say."""
+    specs = [spec for spec in job.filters if isinstance(spec, ConsistencySpec)]
+    return {name: kind for spec in specs for name, kind in kinds_of(spec, properties).items()} or KINDS
 
 
 def _consistency(job: Job, properties: Mapping[str, Mapping[str, Any]], seeds: SeedSet) -> dict[int, ConsistencyFilter]:

@@ -16,11 +16,14 @@ from textsynth.inputs.prompts import Prompt, load_prompt
 from textsynth.inputs.readers import read_rows
 from textsynth.inputs.schemas import sub_schema
 from textsynth.inputs.seeds import SeedSet
+from textsynth.inputs.stated import stating
 from textsynth.inputs.tighten import tighten
 from textsynth.job import EngineSpec, FieldSpec, Job, StepSpec
 from textsynth.metrics.judges import judges_of
 from textsynth.records import Seed, canonical_json
 from textsynth.wording import nearest, shown
+
+_LOOKED_AT = 200  # seeds whose facts are tried for their length
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,20 @@ def build_steps(
         )
     faults.raise_any()
     return steps
+
+
+def unfitting(step: Step, seeds: SeedSet, kinds: Mapping[str, str]) -> str:
+    """A sentence where the facts of some seeds do not fit into the text that is to state them; else ""."""
+    if (name := step.stating) is None:
+        return ""
+    some, form = seeds.usable[:_LOOKED_AT], step.decoding["properties"][name]
+    without = sum(stating(form, seed.data, step.spec.states, kinds) is None for seed in some)
+    if not without:
+        return ""
+    return (
+        f"step {step.number}: the facts of {without} of {len(some)} seeds do not fit into {name}, so that no grammar "
+        f"holds such a text to them. State fewer of them, or raise the maxLength of {name}."
+    )
 
 
 def _pick_faults(job: Job, name: str, spec: FieldSpec) -> list[str]:

@@ -128,3 +128,8 @@ def test_what_is_wrong_is_told_in_words_and_noted_without_them() -> None:
 def test_facts_of_odd_shapes_end_in_a_verdict(value: Any) -> None:
     for name in FACTS:
         one().check(Record("r0000000", 0, {}, {**FACTS, name: value, "note": RIGHT}))
+
+
+def test_a_value_that_is_no_number_is_only_looked_for_by_name() -> None:
+    facts = {**FACTS, "vitals": [{"name": "heart rate", "value": "high", "unit": "/min"}]}
+    assert judged(RIGHT, facts) == (None, 9)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from textsynth.clinical.extract import extract
@@ -51,7 +51,7 @@ class Agreement:
     spans: Sequence[Place] = ()
     missing: Sequence[str] = ()
     contradicted: Sequence[Place] = ()
-    unsupported: Sequence[Place] = field(default=())
+    unsupported: Sequence[Place] = ()
 
 
 def closed_by(kinds: Collection[str]) -> list[str]:
@@ -76,8 +76,8 @@ def facts_of(data: Mapping[str, Json], kinds: Mapping[str, str], vocabulary: Voc
     """
     found = []
     for name, kind in kinds.items():
-        value, several = data.get(name), isinstance(data.get(name), list)
-        for at, item in enumerate(_items(value)):
+        several = isinstance(data.get(name), list)
+        for at, item in enumerate(_items(data.get(name))):
             pointer = f"/{name}/{at}" if several else f"/{name}"
             entry = item if isinstance(item, Mapping) else {"name": item, "value": item}
             said = str(entry.get("name", ""))
@@ -86,7 +86,9 @@ def facts_of(data: Mapping[str, Json], kinds: Mapping[str, str], vocabulary: Voc
                 dose = dose_of(str(entry.get("dose") or ""))
                 found.append(Fact(pointer, kind, named, dose[0] if dose else None, dose[1] if dose else ""))
             elif kind in ("vital", "lab"):
-                found.append(Fact(pointer, kind, named, entry.get("value"), str(entry.get("unit") or "")))
+                value = entry.get("value")
+                number = float(value) if isinstance(value, int | float) else None
+                found.append(Fact(pointer, kind, named, number, str(entry.get("unit") or "")))
             else:
                 own = item if kind in ("age", "sex", "date", "side") else side_of(said)
                 also = vocabulary.canonical("problem", said) if kind == "phrase" else ""
@@ -126,16 +128,14 @@ def _states(m: Mention, fact: Fact) -> bool:
     """Whether a mention states a fact."""
     if m.kind != fact.kind and not (fact.kind == "problem" and m.kind == "symptom") or m.status != "present":
         return False
-    if fact.kind == "age":
-        return bool(m.value == fact.value)
-    if fact.kind in ("sex", "side"):
+    if fact.kind in ("age", "sex", "side"):
         return bool(m.value == fact.value)
     if fact.kind == "date":
         return m.value == fact.value and m.name in ("", "seen", fact.name)
     if m.name != fact.name:
         return False
     if fact.kind in ("vital", "lab", "medication") and fact.value is not None:
-        return isinstance(m.value, float) and same(fact.name, m.value, m.unit, m.digits, float(fact.value), fact.unit)
+        return isinstance(m.value, float) and same(fact.name, m.value, m.unit, m.digits, fact.value, fact.unit)
     return not fact.value or m.value == fact.value  # a side, where the fact has one
 
 
@@ -143,9 +143,7 @@ def _contradicts(m: Mention, fact: Fact, facts: Sequence[Fact], stated: bool) ->
     """Whether a mention says otherwise than a fact, and no other fact explains it."""
     if m.kind != fact.kind and not (fact.kind == "problem" and m.kind == "symptom"):
         return False
-    if fact.kind == "age":
-        return m.status == "present" and m.value != fact.value
-    if fact.kind == "sex":
+    if fact.kind in ("age", "sex"):
         return m.status == "present" and m.value != fact.value
     if fact.kind == "side":
         return m.status == "present" and m.value != fact.value and fact.value in ("left", "right")

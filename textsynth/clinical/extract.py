@@ -10,7 +10,7 @@ from textsynth.clinical.context import Context
 from textsynth.clinical.mentions import Kind, Mention
 from textsynth.clinical.quantities import ages, dates, doses, measurements
 from textsynth.clinical.triggers import RELATIVE
-from textsynth.clinical.vocabulary import Term, Vocabulary
+from textsynth.clinical.vocabulary import SIDE_OF, Term, Vocabulary
 
 _SEXES = re.compile(
     r"\b(?:(?P<female>female|woman|lady|girl|(?:sex|gender):? ?f(?:emale)?|mrs(?=\.? )|ms(?=\. ))"
@@ -28,7 +28,7 @@ _ALLERGY = re.compile(
     r"\b(?:allerg(?:y|ies|ic)|anaphyla\w+|intoleran\w+|adverse reactions?|hives|breaks out|hypersensitivity)\b",
     re.IGNORECASE,
 )
-_REACTIONS = ("acute allergic reaction", "anaphylaxis", "urticaria", "rash", "itching", "swelling", "hives")
+_REACTIONS = ("acute allergic reaction", "anaphylaxis", "urticaria", "rash", "itching", "swelling")
 _NO_ALLERGY = re.compile(
     r"\b(?:NKDA|NKA|no (?:known )?(?:drug |medication |food )?allerg(?:y|ies))\b|\ballergies:? none\b", re.IGNORECASE
 )
@@ -38,7 +38,6 @@ _EARLIER = re.compile(
     r"in (?:19|20)\d\d)\b",
     re.IGNORECASE,
 )
-_SIDES = {"l": "left", "r": "right", "lt": "left", "rt": "right"}
 _SIDE = re.compile(
     r"\b(left|right|bilateral(?:ly)?|both)\b(?! (?:away|now|side of the bed|lateral decubitus))", re.IGNORECASE
 )
@@ -113,7 +112,7 @@ def _named(text: str, context: Context, terms: Sequence[Term]) -> Iterator[Menti
                 yield Mention("allergy", term.name, term.start, term.end, None, "", status)
         else:
             before = _BESIDE.search(text[sentence.start : term.start])
-            side = term.side or (_SIDES.get(before[1].lower(), before[1].lower()) if before else None)
+            side = term.side or (SIDE_OF[before[1].lower()] if before else None)
             if (
                 term.name in _REACTIONS
                 and status == "present"

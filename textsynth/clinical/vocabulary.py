@@ -24,8 +24,8 @@ _SECTIONS = {
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
 _GAP = re.compile(r"[\s\-–/,()\[\]+#'’]{0,4}")  # what may stand between two words of a name
 SIDES = ("left", "right", "bilateral")
-_SIDES = {"l": "left", "lt": "left", "r": "right", "rt": "right", "both": "bilateral"} | {side: side for side in SIDES}
-_BETWEEN = frozenset(("the", "a", "an", "his", "her", "their", *_SIDES))
+SIDE_OF = {"l": "left", "lt": "left", "r": "right", "rt": "right", "both": "bilateral"} | {side: side for side in SIDES}
+_BETWEEN = frozenset(("the", "a", "an", "his", "her", "their", *SIDE_OF))
 _TAIL = re.compile(r"\s*[\[(][^\])]*[\])]\s*$|,? (?:unspecified|nos|without complications?|disorder)$", re.IGNORECASE)
 _SALTS = frozenset(
     (
@@ -199,7 +199,7 @@ def _matched(text: str, found: list[re.Match[str]], tokens: list[str], at: int, 
         if number:
             here += 1
             while here < len(tokens) and tokens[here] in _BETWEEN and tokens[here] != word:
-                side = _SIDES.get(tokens[here], side)
+                side = SIDE_OF.get(tokens[here], side)
                 here += 1
             gap = text[found[here - 1].end() : found[here].start()] if here < len(tokens) else "."
             if not (_GAP.fullmatch(gap) or (gap == ". " and len(tokens[here - 1]) == 1)):  # E. coli
