@@ -1,6 +1,6 @@
 """Planted clinical notes: what the extractor and the consistency check of clinical facts are measured by.
 
-    python eval/planted_notes.py --count 3 [--half test|fresh]
+    python eval/planted_notes.py --count 3 [--half test|fresh|plain]
 
 `write_note` states every fact of a patient in one of many ways, among distractors: what is denied, past, another's, or
 only possible. Every choice is keyed by the note's seed and by what is chosen, so `contradict` writes the same note
@@ -17,10 +17,10 @@ import re
 from datetime import date, timedelta
 from typing import Any
 
-from planted import distractors, fresh_names
+from planted import distractors
 from planted.patients import Facts, patients
 from planted.values import changed_number
-from planted.writer import Planted, Writer
+from planted.writer import OWN, Planted, Writer
 
 __all__ = ["CONTRADICTIONS", "Planted", "contradict", "patients", "write_note"]
 
@@ -72,7 +72,7 @@ def alter(facts: Facts, what: str, half: str, rng: random.Random) -> bool:
             return False
         drug = rng.choice(drugs)
         if what == "drug":
-            drug["name"] = rng.choice((fresh_names if half == "fresh" else distractors).OTHERS)
+            drug["name"] = rng.choice(OWN.get(half, distractors).OTHERS)
         else:
             drug["dose"] = f"{float(drug['dose'].split()[0]) * rng.choice((0.5, 2)):g} mg"
     elif what == "laterality":
@@ -90,7 +90,7 @@ def main() -> None:
     """Print notes with what is planted in them, and every contradiction of the first."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=3)
-    parser.add_argument("--half", choices=("dev", "test", "fresh"), default="dev")
+    parser.add_argument("--half", choices=("dev", "test", "fresh", "plain"), default="dev")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     rng = random.Random(args.seed)

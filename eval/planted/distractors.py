@@ -1,4 +1,4 @@
-"""What a note says that is no fact of the patient now, in two halves and a later third. For writer.py.
+"""What a note says that is no fact of the patient now, in four halves. For writer.py.
 
 `[kind:text]` marks a distractor, `[kind/name:text]` one that is named otherwise than it reads. The diseases and
 symptoms have the body systems they speak of: no note denies or suspects what a fact is close to.
@@ -6,7 +6,7 @@ symptoms have the body systems they speak of: no note denies or suspects what a 
 
 from __future__ import annotations
 
-from planted import fresh_names
+from planted import fresh_names, plain_names
 
 # What is denied, and the same said to be there; a "s:" is for symptoms, "d:" for diseases.
 NEGATED: dict[str, list[tuple[str, str]]] = {
@@ -31,11 +31,13 @@ NEGATED: dict[str, list[tuple[str, str]]] = {
         ("d:No signs of [problem:{x}].", "Definite signs of {x}."),
     ],
     "fresh": fresh_names.NEGATED,
+    "plain": plain_names.NEGATED,
 }
 DENIED = {
     "dev": ["There is no {x}.", "{He} does not have {x}.", "No evidence of {x}.", "{He} is free of {x}."],
     "test": ["{He} has no {x}.", "Negative for {x}.", "No {x} was found.", "{X} was ruled out."],
     "fresh": fresh_names.DENIED,
+    "plain": plain_names.DENIED,
 }
 DISTRACTORS: dict[str, dict[str, list[str]]] = {
     "dev": {
@@ -159,6 +161,7 @@ DISTRACTORS: dict[str, dict[str, list[str]]] = {
         ],
     },
     "fresh": fresh_names.DISTRACTORS,
+    "plain": plain_names.DISTRACTORS,
 }
 DISEASES = {
     "pneumonia": "lung", "pulmonary embolism": "clot lung", "deep vein thrombosis": "clot", "tuberculosis": "lung",

@@ -1,11 +1,11 @@
-"""Whole notes, in two halves and a later third. For writer.py.
+"""Whole notes, in four halves. For writer.py.
 
 A line whose slots are all empty is left out. A `*_list` slot is the body of a heading.
 """
 
 from __future__ import annotations
 
-from planted import fresh
+from planted import fresh, plain_layouts
 
 LAYOUTS = {
     "dev": {
@@ -178,4 +178,5 @@ Dr. Z
         "{labs_list}\n\n{allergies}\n\n{relative} {stopped} {plan}",
     },
     "fresh": fresh.LAYOUTS,
+    "plain": plain_layouts.LAYOUTS,
 }

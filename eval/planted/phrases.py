@@ -1,4 +1,4 @@
-"""How notes say things, in two halves and a later third: developed on "dev", measured on the others. For writer.py.
+"""How notes say things, in four halves: developed on "dev", measured on the others. For writer.py.
 
 A carrier is "before|item|between|last|after": what stands around and between the items of one kind; "^" marks one that
 only chronic problems go into. `[kind/name:text]` marks text that is no fact of the patient now.
@@ -6,7 +6,7 @@ only chronic problems go into. `[kind/name:text]` marks text that is no fact of 
 
 from __future__ import annotations
 
-from planted import fresh
+from planted import fresh, plain
 
 Table = dict[str, dict[str, list[str]]]
 
@@ -32,6 +32,7 @@ INTRO = {
         "{A} {man_age} patient{lead}, known to this clinic.",
     ],
     "fresh": fresh.INTRO,
+    "plain": plain.INTRO,
 }
 DEMO = {
     "dev": ["AGE: {age}   SEX: {sex}", "Age/Sex: {age}/{M}", "Age: {age}\nGender: {sex}", "Patient: {age} y, {sex}"],
@@ -42,6 +43,7 @@ DEMO = {
         "Pt age {age}, gender {sex}",
     ],
     "fresh": fresh.DEMO,
+    "plain": plain.DEMO,
 }
 STAY = {
     "dev": [
@@ -65,16 +67,19 @@ STAY = {
         "{His} admission on {adm} was followed by discharge on {dis}.",
     ],
     "fresh": fresh.STAY,
+    "plain": plain.STAY,
 }
 DATES = {
     "dev": ["%m/%d/%Y", "%B %-d, %Y", "%Y-%m-%d", "%-d %b %Y", "%-m/%-d/%y", "%B %-dth, %Y"],
     "test": ["%-m/%-d/%Y", "%b %-d, %Y", "%-d %B %Y", "%d-%b-%Y", "%m/%d/%y", "the %-dth of %B %Y"],
     "fresh": fresh.DATES,
+    "plain": plain.DATES,
 }
 NOUNS = {
     "dev": {"male": "man/gentleman/male", "female": "woman/lady/female"},
     "test": {"male": "male/man/male patient", "female": "female/woman/female patient"},
     "fresh": fresh.NOUNS,
+    "plain": plain.NOUNS,
 }
 CARRIERS: Table = {
     "dev": {
@@ -172,16 +177,19 @@ CARRIERS: Table = {
         ],
     },
     "fresh": fresh.CARRIERS,
+    "plain": plain.CARRIERS,
 }
 LISTS = {
     "dev": ["- {}\n", "{i}. {}\n", "{}, ", "{}; "],
     "test": ["* {}\n", "{i}) {}\n", "{}\n", "{}. "],
     "fresh": fresh.LISTS,
+    "plain": plain.LISTS,
 }
 NONE = {
     "dev": {"medications": "None.", "allergies": "NKDA.", "labs": "None drawn."},
     "test": {"medications": "No regular medications.", "allergies": "No known drug allergies.", "labs": "Not done."},
     "fresh": fresh.NONE,
+    "plain": plain.NONE,
 }
 LABELS: Table = {
     "dev": {
@@ -231,6 +239,7 @@ LABELS: Table = {
         "platelets": ["platelet count", "PLT"],
     },
     "fresh": fresh.LABELS,
+    "plain": plain.LABELS,
 }
 UNITS: Table = {
     "dev": {
@@ -270,11 +279,12 @@ UNITS: Table = {
         "": ["{}", "{} mg/dl"],
     },
     "fresh": fresh.UNITS,
+    "plain": plain.UNITS,
 }
 # Labels that take "are", sides of the body where they are short, and the rarer of the ways to write a milligram.
-MANY = ("platelets", "triglycerides", "respirations", "sats", "trigs", "TGs", "WBCs", "white cells", "plts")
-SIDES = {"dev": "{}", "test": "{}t", "fresh": "({})"}
-MILLIGRAMS = {"dev": "{} MG", "test": "{} milligrams", "fresh": "{} mgs"}
+MANY = ("platelets", "triglycerides", "respirations", "sats", "trigs", "TGs", "WBCs", "white cells", "plts", "O2 sats")
+SIDES = {"dev": "{}", "test": "{}t", "fresh": "({})", "plain": "{}"}
+MILLIGRAMS = {"dev": "{} MG", "test": "{} milligrams", "fresh": "{} mgs", "plain": "{} mg"}
 # Words by the patient's sex, male first; a relative of KIN is of the other sex.
 TITLES = {"male": "Mr.", "female": "Ms."}
 WORDS = {"he": ("he", "she"), "He": ("He", "She"), "his": ("his", "her"), "His": ("His", "Her"), "M": ("M", "F")}

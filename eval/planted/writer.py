@@ -7,7 +7,7 @@ import re
 from datetime import date
 from typing import Any, NamedTuple
 
-from planted import distractors, fresh_names, phrases
+from planted import distractors, fresh_names, phrases, plain_names
 from planted.distractors import DENIED, DISTRACTORS, NEGATED
 from planted.layouts import LAYOUTS
 from planted.names import ALLERGENS, CHRONIC, DRUGS, PROBLEMS, unsided
@@ -16,6 +16,7 @@ from planted.values import age_words, article, form, ordinal, other_numbers
 
 OPEN, CLOSE, FIRST = "\ue000", "\ue001", 0xE100
 DOSE = re.compile(r"(?:, | - | at a dose of | \(|: | )?\{d\}\)?(?: of )?")
+OWN: dict[str, Any] = {"fresh": fresh_names, "plain": plain_names}  # halves with names of their own
 SLOTS = {"past": "history", "negated": "history"}
 
 
@@ -148,9 +149,8 @@ class Writer:
             shape = self.pick("shape " + kind, phrases.LISTS[self.half])
             body = "".join(shape.replace("{i}", str(i + 1)).replace("{}", cap(x)) for i, x in enumerate(items))
             gap = "\n" if shape.endswith("\n") else " "
-            body = body.rstrip(" ,;.\n") + ("" if gap == "\n" else ".")
-            if gap == "\n":
-                body = "\n" + body
+            body = body.rstrip(" ,;.\n")
+            body = f"\n{body}" if gap == "\n" else f"{body}."
             return body + (gap + denied if denied else "")
         if len(items) == 2 and "and" in last:
             last = last.removeprefix(",")
@@ -174,7 +174,8 @@ class Writer:
 
     def called(self, name: str, key: str, how: str) -> str:
         base = unsided(name)
-        names = fresh_names.PROBLEMS[base] if self.half == "fresh" else PROBLEMS[base][1 if self.half == "dev" else 2]
+        own = OWN.get(self.half)
+        names: str = own.PROBLEMS[base] if own else PROBLEMS[base][1 if self.half == "dev" else 2]
         side = (re.findall(r"\b(?:left|right)\b", name) or [""])[0]
         if side and how == "bare" and self.pick("short side", (True, False)):
             side = phrases.SIDES[self.half].format(side[0].upper())
@@ -195,7 +196,7 @@ class Writer:
     def medications(self, item: str) -> list[str]:
         found = []
         for i, drug in enumerate(self.facts["medications"]):
-            names = fresh_names.DRUGS if self.half == "fresh" else {n: others for n, (others, _) in DRUGS.items()}
+            names = OWN[self.half].DRUGS if self.half in OWN else {n: others for n, (others, _) in DRUGS.items()}
             others = names[drug["name"]].split("/") if drug["name"] in names else []
             name = self.pick(f"drug {i}", [drug["name"], *others])
             shape = item if "dose" in drug else DOSE.sub("", item)
@@ -215,9 +216,8 @@ class Writer:
         found = []
         for i, allergy in enumerate(self.facts["allergies"]):
             name = allergy["name"]
-            names = fresh_names.ALLERGENS if self.half == "fresh" else ALLERGENS
-            text = self.pick(f"allergy {i}", names.get(name, name).split("/"))
-            text = self.mark(text, f"/allergies/{i}")
+            names = OWN[self.half].ALLERGENS if self.half in OWN else ALLERGENS
+            text = self.mark(self.pick(f"allergy {i}", names.get(name, name).split("/")), f"/allergies/{i}")
             found.append(self.mark(text, "medication", name, "allergy") if "system" not in allergy else text)
         return found
 
@@ -273,7 +273,7 @@ class Writer:
 
     def other_names(self) -> dict[str, dict[str, str]]:
         """Names for each kind of distractor, none used twice and none that a fact is close to."""
-        words = fresh_names if self.half == "fresh" else distractors
+        words = OWN.get(self.half, distractors)
         symptom = self.pick("negated", NEGATED[self.half])[0].startswith("s:")
         tables = (
             ("negated", "xy", words.SYMPTOMS if symptom else words.DISEASES),
