@@ -8,9 +8,10 @@ from typing import Any
 
 from textsynth.clinical.extract import extract
 from textsynth.clinical.mentions import Mention
+from textsynth.clinical.names import side_of, words_of
 from textsynth.clinical.quantities import dose_of
 from textsynth.clinical.units import same
-from textsynth.clinical.vocabulary import Vocabulary, side_of, words_of
+from textsynth.clinical.vocabulary import Vocabulary
 from textsynth.records import Json
 
 KINDS = {  # fields that are facts by their names

@@ -73,7 +73,7 @@ def _holds_before(status: Status, trigger: re.Pattern[str], before: str) -> bool
         elif status == "past":
             holds = len(rest.split()) <= _PAST_REACH and not triggers.STOP.search(rest)
         else:
-            holds = not triggers.STOP.search(rest)
+            holds = not (triggers.CONDITION_STOP if status == "conditional" else triggers.STOP).search(rest)
         if (
             holds
             and ")" not in rest.partition("(")[0]

@@ -23,18 +23,28 @@ _SAID = "|".join(sorted(_WORDS, key=len, reverse=True))
 _AGES = re.compile(
     rf"(?<![\d./])\b(?P<n>\d{{1,3}}|{_SAID})(?:[- ](?P<unit>year|month|week|day)s?[- ](?:old|of age)"
     rf"|[- ]?(?P<yo>(?:y[/.]?\s?o\.?|yrs?\.?[- ](?:old|of age)|yrs?(?=,| ?[FM]\b)|years? of age|y(?=,| [FM]))[FM]?)"
-    rf"(?![a-z])|/?(?P<sex>[FM])\b)"
+    rf"(?![a-z])|(?:/|, )?(?P<sex>[FM])\b|(?: ?(?:years?|yrs?),?|,) (?=(?:fe)?male\b))"
     rf"|\b(?P<at>at (?:the )?age (?:of )?)?(?:\baged?(?:/(?:sex|gender))?\b:?\s*(?:is |of )?|\bnow |, who is )"
-    rf"(?P<m>\d{{1,3}}|{_SAID})\b(?! ?(?:%|mg|month|week|day|/))",
+    rf"(?P<m>\d{{1,3}}|{_SAID})\b(?! ?(?:%|mg|month|week|day|/))"
+    rf"|(?<![\d°])(?<![\d°] )(?<!degrees )\b(?:(?-i:[FM])|(?:fe)?male)"
+    rf"(?:,? |/|, age )(?P<k>\d{{1,3}})(?![\w/%]|[.,]\d)"
+    rf"(?! ?(?:kg|lbs?|mg|cm|bpm|beats|months?|weeks?|days?)\b)(?: ?y(?:ears?|rs?|[/.]?o)\b)?"
+    rf"|\b(?:she|he|patient|pt) is (?:now |currently )?(?P<i>\d{{1,3}}|{_SAID})(?: years)?"
+    rf"(?=[.,;]?\s*(?:\n|$)|[.,;] [A-Za-z]| and )",
     re.IGNORECASE,
 )
-_ONSET = re.compile(r"\b(?:diagnosed|died|began|onset|started|since|until|passed away)\b[^.;,]{0,20}$", re.IGNORECASE)
+_HOT = re.compile(r"\bt(?:emp\w*|max)?\W{0,2}(?:of |was |is )?$", re.IGNORECASE)
+_ONSET = re.compile(
+    r"\b(?:diagnosed|died|dead|deceased|death|began|onset|started|starting|since|until|passed(?: away)?|"
+    r"menarche|menopause|quit|stopped|retired)\b[^.;,]{0,20}$",
+    re.IGNORECASE,
+)
 _MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
 _MONTH = "|".join([*_MONTHS, *(name[:3] for name in _MONTHS), "sept"])
 _DATES = re.compile(
     rf"\b(?P<y1>(?:19|20)\d\d)[-/.](?P<m1>\d\d?)[-/.](?P<d1>\d\d?)\b"
     rf"|\b(?P<m2>\d\d?)[/-](?P<d2>\d\d?)[/-](?P<y2>(?:19|20)?\d\d)\b"
-    rf"|\b(?P<m3>{_MONTH})\.?\s+(?P<d3>\d\d?)(?:st|nd|rd|th)?,?\s+(?P<y3>(?:19|20)\d\d)\b"
+    rf"|\b(?P<m3>{_MONTH})\.?\s+(?P<d3>\d\d?)(?:st|nd|rd|th)?,?\s+(?:of )?(?P<y3>(?:19|20)\d\d)\b"
     rf"|\b(?P<d4>\d\d?)(?:st|nd|rd|th)?(?:\s+of)?[\s-]?(?P<m4>{_MONTH})\.?,?[\s-]?(?P<y4>(?:19|20)\d\d)\b",
     re.IGNORECASE,
 )
@@ -52,12 +62,15 @@ _ROLES = (
 )  # fmt: skip
 _NUMBER = r"\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?|\.\d+"
 _UNIT = (
-    r"kg per m2|(?:mg|g|mmol|meq|ng|pg|mcg) per (?:dl|l|ml)|%|percent|pct|mm ?\[?hg\]?|bpm|"
+    r"kg(?: per |/)(?:m2|sq(?:uare)? ?m(?:et(?:er|re))?|met(?:er|re) squared)|percent|pct|%|mm ?\[?hg\]?|bpm|"
+    r"(?:mg|gm?|grams?|milligrams?|mmol|meq|ng|pg|mcg|units?) per (?:deciliter|milliliter|liter|dl|ml|l)\b|"
     r"beats?(?:/| per )min(?:ute)?|breaths?(?:/| per )min(?:ute)?|/min(?:ute)?|per minute|"
     r"°? ?(?:celsius|fahrenheit|[cf])\b|deg(?:rees?)? (?:celsius|fahrenheit|[cf])\b|degc|degf|cel\b|"
-    r"kg/m\^?2|kg/m²|kgs?\b|#|kilograms?|lbs?\b|pounds?|cm\b|centimeters?|inches|in\b|meters?\b|m\b|"
-    r"mg/dl|g/dl|g/l|mmol/l|meq/l|[µu]mol/l|mcmol/l|ng/ml|pg/ml|ng/l|[µum]?iu/(?:ml|l)|u/l|units?/l|"
-    r"10\*3/ul|10\^3/[µu]l|x ?10\*?\^?[369]/[µu]?l|k/[µu]l|thousand(?:/[µu]l)?|/[µu]l|fl\b|pg\b|mm/hr?|mcg/l|[µu]g/l|"
+    r"kg/m\^?2|kg/m²|kgs?\b|#|kilo(?:gram)?s?\b|lbs?\b|pounds?|cms?\b|"
+    r"centimet(?:er|re)s?|inch(?:es)?|in\b|meters?\b|m\b|"
+    r"mg/dl|gm?/dl|gm?/l|mmol/l|meq/l|[µu]mol/l|mcmol/l|ng/ml|pg/ml|ng/l|[µum]?iu/(?:ml|l)|u/l|units?/l|"
+    r"10\*3/ul|10\^3/[µu]l|x ?10\*?\^?[369]/[µu]?l|k/[µu]l|thou(?:sand)?(?:/[µu]l)?|"
+    r"th/[µu]l|(?:cells/)?(?:[µu]l|mm3|mm\^3|cmm)\b|/[µu]l|/mm3|fl\b|pg\b|mm/hr?|mcg/l|[µu]g/l|"
     r"ml/min(?:/1\.73 ?m\^?2|/\{1\.73_m2\})?|/10|out of 10|\{score\}"
 )
 _VALUE = re.compile(rf"(?P<value>{_NUMBER})[ \t]?\[?(?P<unit>{_UNIT})?(?![\w/.]*\d)", re.IGNORECASE)
@@ -68,13 +81,22 @@ _PRESSURE = re.compile(
 )
 _FEET = re.compile(r"(\d)\s?(?:'|ft\.?|feet|foot)\s?(\d{1,2})?\s?(?:\"|''|in(?:ches)?\b)?", re.IGNORECASE)
 _LINK = re.compile(r"^(?!.*, \($)[^.;\d\n]{0,34}$")
+_MOVED = re.compile(  # creatinine improved from 2.4 to 1.2
+    rf"^[^.;\d\n]{{0,30}}\bfrom (?:{_NUMBER})[ \t]?(?:{_UNIT})?,? (?:\w+ )?(?:down |up )?to(?= )", re.IGNORECASE
+)
+_TAKEN = re.compile(  # magnesium 400 mg
+    r"\s?-?(?:mgs?|mcgs?|tab(?:let)?s?|cap(?:sule)?s?|units?|iu|puffs?|meq (?:po|daily|once|twice|bid))\b(?!\s?[/%])",
+    re.IGNORECASE,
+)
 _DOSE = re.compile(
-    rf"(?P<value>{_NUMBER})\s?-?(?P<unit>mg/ml|mcg/ml|mgs?|mcgs?|[µu]g|micrograms?|milligrams?|grams?|g|ml|units?|unt/ml|iu|"
-    r"meq|%|puffs?|tablets?|drops?)(?![a-z])",
+    rf"(?P<value>{_NUMBER})\s?-?(?P<unit>mg/ml|mcg/ml|mgs?|mcgs?|[µu]g|micrograms?|milligrams?|grams?|"
+    r"gms?|g|ml|cc|units?|unt/ml|iu|meq|%|puffs?|tab(?:let)?s?|cap(?:sule)?s?|drops?|sprays?|patch(?:es)?|milliliters?)(?![a-z])",
     re.IGNORECASE,
 )
 _BEFORE = re.compile(
-    rf"(?P<value>{_NUMBER})\s?-?(?P<unit>mgs?|mcgs?|g|units?|ml|meq|(?:milli|micro)?grams?)(?: of)? $", re.IGNORECASE
+    rf"(?P<value>{_NUMBER})\s?-?(?P<unit>mgs?|mcgs?|g|units?|ml|meq|(?:milli|micro)?grams?)(?: (?:tab\w*|cap\w*))?"
+    r"(?: of)? (?:[\w-]+ \()?$",
+    re.IGNORECASE,
 )
 _TO = re.compile(r"^\s*(?:to|through|thru|until|till|-|–)\s*(?:the\s)?$", re.IGNORECASE)
 _DOSE_REACH = 60  # characters from a drug to its dose
@@ -83,11 +105,13 @@ _DOSE_REACH = 60  # characters from a drug to its dose
 def ages(text: str) -> Iterator[Mention]:
     """Ages in years (months, weeks and days rounded down); an age at which something happened is `past`."""
     for found in _AGES.finditer(text):
-        said = (found["n"] or found["m"]).lower().replace("  ", " ")
+        said = (found["n"] or found["m"] or found["k"] or found["i"]).lower().replace("  ", " ")
         number = int(said) if said.isdigit() else _WORDS[said]
         if number > 120 or (found["sex"] and not said.isdigit()) or (found["sex"] and found["sex"].islower()):
             continue
         before = text[max(0, found.start() - 40) : found.start()]
+        if found["sex"] and _HOT.search(before):
+            continue
         years = {"month": number // 12, "week": number // 52, "day": number // 365}.get(
             (found["unit"] or "").lower(), number
         )
@@ -138,9 +162,9 @@ def measurements(text: str, terms: Sequence[Term]) -> Iterator[Mention]:
             yield Mention("vital", term.name, term.start, term.end + feet.end(), float(inches), "in")
             continue
         label = _LABEL.match(rest)
-        skipped = label.end() if label else 0
+        skipped = label.end() if label else moved.end() if (moved := _MOVED.match(rest)) else 0
         value = _VALUE.search(rest, skipped)
-        if value is None or not _LINK.match(rest[skipped : value.start()]):
+        if value is None or not _LINK.match(rest[skipped : value.start()]) or _TAKEN.match(rest[value.end() :]):
             continue
         start, end = term.end + value.start(), term.end + value.end()
         if any(start < last and first < end for first, last in taken):
@@ -158,11 +182,11 @@ def doses(text: str, drugs: Sequence[Term]) -> Mapping[int, Mention]:
     for number, drug in enumerate(drugs):
         ends = [t.start for t in drugs[number + 1 : number + 2]] + [drug.end + _DOSE_REACH]
         rest = re.split(r"\n|;|\.\s", text[drug.end : min(ends)])[0]
-        before = _BEFORE.search(text[max(0, drug.start - 24) : drug.start])
+        before = _BEFORE.search(text[max(0, drug.start - 36) : drug.start])
         if dose := before or _DOSE.search(rest):
             plain = dose["value"].replace(",", "")
             digits = len(plain.partition(".")[2])
-            at = max(0, drug.start - 24) if before else drug.end
+            at = max(0, drug.start - 36) if before else drug.end
             found[drug.start] = Mention(
                 "medication",
                 drug.name,

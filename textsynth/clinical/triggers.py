@@ -12,108 +12,235 @@ from textsynth.clinical.mentions import Status
 
 
 def _any(lines: str, form: str = r"\b(?:{})\b") -> re.Pattern[str]:
-    """A pattern of all lines, in the form given; case does not matter."""
+    """A pattern of all lines, which may end at any bar, in the form given; case does not matter."""
     alternatives = "|".join(line.strip() for line in lines.strip().splitlines())
     return re.compile(form.replace("{}", alternatives), re.IGNORECASE)
 
 
 RELATIVE = (
-    r"(?:family|mother|father|mom|dad|parents?|brothers?|sisters?|siblings?|grand(?:mother|father|parents?)|aunts?|"
-    r"uncles?|cousins?|sons?|daughters?|husband|wife|spouse|twin|relatives?|nephew|niece|next of kin)"
+    r"(?:family|mother|father|mom|dad|mum|parents?|(?:step|half)?-?(?:brother|sister)s?|siblings?|"
+    r"step-?(?:mother|father)|(?:great[- ])?grand(?:mother|father|parent|son|daughter|child)s?|"
+    r"grandchildren|(?:great[- ])?(?:aunt|uncle)s?|"
+    r"cousins?|sons?|daughters?|children|husband|wife|spouse|fianc[ée]e?|girlfriend|boyfriend|twin|relatives?|"
+    r"nephews?|nieces?|in-laws?|next of kin|maternal|paternal|(?:room|house)mate|co-?workers?|caregiver)"
 )
 PATIENT = r"(?:the patient|patient|pt|she|he|they|her own|his own|who|this (?:man|woman|lady|gentleman))"
+_TELLS = (  # a relative who tells of the patient
+    r"(?:reports?|reported|states?|stated|says?|said|notes?|noted|denies|denied|notice[sd]|describe[sd]?|"
+    r"confirm(?:s|ed)|endorse[sd]|provide[sd]|brought|called|worried|concerned)\b"
+)
 OPPOSED = re.compile(  # the patient again, after a relative
     rf"\b{PATIENT} (?:\w+ )?(?:has|had|is|was|denies|reports|takes)\b", re.IGNORECASE
 )
 
-STOP = _any(r"""
+_STOPS = r"""
     but|however|except|although|though|aside from|apart from|other than|which|because|due to|secondary to|related to
-    yet|still|whereas|while|has|had|is|was|are|were|presents|presented|reports|reported|takes|taking|continues?|remains?
-    started|with a history of|positive for|admits?|endorses?|known|worsening|currently
+    whereas|takes|taking|started|with a history of|nevertheless|nonetheless|instead|c/o|complain(?:s|ed|ing) of
+"""
+CONDITION_STOP = _any(_STOPS)  # a condition has a verb of its own: if she has a fever
+STOP = _any(rf"""
+    {_STOPS.strip()}
+    yet|still|while|has|had|is|was|are|were|presents|presented|reports|reported|continues?|remains?
+    positive for|admits?|endorses?|known|worsening|currently|showed|shows|revealed|reveals|demonstrated|demonstrates
+    found to have|notable for|significant for|remarkable for|developed|underwent
 """)
 NO_DENIAL = _any(r"""
-    no (?:increase|change|worsening|further|new|interval|progression|complications?)\b(?: in| of| from)?
-    not only|gram negative|no doubt|without (?:difficulty|change|complications?)\b(?: of| from)?
+    no (?:increase|change|worsening|further|new|additional|more|recurrent|interval|progression
+    complications?)\b(?: in| of| from)?
+    (?:no|never any|not any) (?:doubt|question|trouble|problems?|issues?|difficult(?:y|ies)) (?:about|with|that
+    tolerating|taking)
+    not only|not just|not (?:fully|well|adequately|optimally|completely|yet) controlled|gram[- ]negative|no doubt
+    (?:triple|hormone|receptor|her2|culture|sero)[- ]negative
+    not (?:at goal|changed|worse(?:ned|ning)?|improv(?:ed|ing))
+    without (?:difficulty|change|complications?|incident|any (?:difficulty|problems?|issues?))\b(?: of| from| with)?
+    (?:cannot|can't|could not|couldn't|unable to|not|to) (?:\w+ly )?(?:exclude|rule out)
+    (?:do|does|did|must|should|can)(?: not|n't) (?:stop|skip|miss|forget|discontinue)
 """)
 COMPLEMENT = re.compile(  # of a denied noun, which is not denied itself: no pain from the fracture
-    r"\b(?:(?<!suffer )(?<!suffering )from|after|despite|for (?:her|his|the))\b"
-    r"|^\s*(?!history|evidence|sign|symptom|complaint|report|finding|known|family|personal)\w+ of\b"
+    r"\b(?:(?<!suffer )(?<!suffering )from|after|despite|(?:for|with|to) (?:her|his|the))\b(?!.*,)"
+    r"|^\s*(?:\w+ )?(?!history|evidence|signs?\b|symptom|complaint|report|finding|known|family|personal|indication|"
+    r"suggestion|suspicion|concern|feature|documentation|record|diagnosis|diagnoses|episode|bout|attack|presence|"
+    r"stigmata|manifestation|proof|mention|use\b|intake|risk|question|possibility|trace|kind|type|form|case)"
+    r"\w+ of\b(?!.*(?:,| and | or ))"
+    r"|^\s*(?:\w+ )?(?:complication|exacerbation|worsening|recurrence|progression|flare|effect|change)s? of\b"
+    r"|\b(?!(?:being|currently|ever|still|now|actively|started|placed|put|been|not)\b)\w+ (?:while )?"
+    r"on (?:her |his |the |daily |oral |home |current )?$"  # no bleeding on warfarin
 )
 SIGN = re.compile(r"(?<=[:,;\s(])(?:([-−]|\(-\) ?)|\?)$")  # -fever, (-) fever, ?pneumonia
 
 BEFORE: tuple[tuple[Status, re.Pattern[str]], ...] = (
     ("family", _any(rf"""
-        family history (?:of|is|includes|significant for)
+        (?:family (?:medical |psychiatric |cancer )?(?:history|hx)|fhx?)\b[^.;]{{0,25}}?(?:of|is|for|with|includes?|:)
         tutors|cares for|looks after|babysits|coaches|accompanied by|brought (?:in )?by
-        {RELATIVE}
+        (?<!per )(?<!per the )(?<!per her )(?<!per his )(?<!according to ){RELATIVE}(?! (?:also |has )?{_TELLS})
     """)),
     ("conditional", _any(r"""
-        if|should (?:she|he|the patient|there)|in case of|(?:risk|chance) (?:of|for)|screen(?:ed|ing)? for
-        (?:return|come back|call|phone|contact|seek (?:care|help|attention))\b[^.;]{0,30}\b(?:for|if|with|should)
-        monitor(?:ing)? for|watch(?:ing)? for|to prevent|prevention of|prophylaxis|warned about|counseled about
-        educated (?:about|on)|vaccin\w+ (?:for|against)|(?:for|if|any|have) (?:any )?(?:signs?|symptoms?) of
+        if|should (?:she|he|the patient|there|you)|in (?:case|the event) of|(?:risks?|chance) (?:of|for)
+        (?:at|high|increased|low|elevated) risk (?:of|for)
+        (?:return|come back|call|phone|contact|notify|page|inform|alert
+        seek (?:\w+ )?(?:care|help|attention)|go to the (?:ed|er|emergency \w+))\b[^.;]{0,40}\b(?:for|if|with|should
+        of|any)
+        let (?:us|me|the \w+|\w+ \w+) know (?:of|about|if|right away)|(?:screen(?:ed|ing)?|monitor(?:ed|ing)?) for
+        (?:watch(?:ing|ed)?|look(?:ing)?)(?: out)? for|(?:stay|be) (?:alert|vigilant) (?:for|to)|to (?:prevent|avoid)
+        prevent(?:ion of|ing|s)|prophylaxis|prophylactic|ppx
+        (?:warned|counsell?ed|advised|cautioned) (?:about|of|on|regarding)
+        educat(?:ed|ion) (?:about|on|regarding)|(?:vaccin\w+|immuni[sz]\w+|protect\w*) (?:for|against)
+        (?:for|if|any|have|report) (?:any |new )?(?:signs?|symptoms?) of|candidate for|may (?:need|require)
+        would benefit from
+        precautions?(?: (?:were|was))?(?: (?:given|reviewed|discussed|provided))?(?:\s*:| for| include| including)?
     """)),
     ("negated", _any(r"""
-        no longer (?:has|on|takes?|taking|needs|requires)|never (?:had|has|been|taken|was)|not (?:been|known to have)
-        no|not|denie[sd]|deny|denying|without|negative for|never|free of|ruled out for|absence of|nor|neither|lacks?
-        does(?: not|n't) have|did(?: not|n't) have|has(?: not|n't) had|isn't|wasn't|doesn't|didn't|hasn't|rather than
-        (?:came|weaned|taken|is|been) off|unremarkable for|declined|held|stopped|quit|discontinued|excluded?|excludes
-        rules? out|pertinent negatives include|failed|stop(?:s|ping)? taking|nothing to suggest
-        intolerant (?:of|to)|not tolerate
+        no longer (?:has|on|takes?|taking|needs|requires|uses|using|carries)|never (?:had|has|been|taken|was|took)
+        not (?:been|known to have|yet|currently|presently|still|taking|started|having|reporting|revealed|shown
+        demonstrated
+        been (?:on|taking|started on|known to have)|currently (?:on|taking)
+        (?:notable|significant|remarkable|positive) for)
+        (?:no|without|denie[sd](?: any)?|denying|denies having(?: any)?) (?:known|current|currently known)
+        (?:has|have) no known|no|not|denie[sd]|deny|denying|without|neg(?:ative)? for|never|free (?:of|from)
+        ruled out for|absence of|nor|neither
+        lack(?:s|ed|ing)?(?: of)?|no\.|nil|zero|devoid of|cleared of|unaware of|argu(?:es|ing) against|inconsistent with
+        does(?: not|n't) have|did(?: not|n't) have|ha(?:s|ve|d)(?: not|n't) had
+        (?:is|was|does|did|has|are|were|have|had|do|ca|could|wo)n't|cannot
+        (?:came|weaned|taken|is|been|tapered|now|currently|was|are|come) off(?: of)?|unremarkable for|rather than
+        declin(?:ed|es)
+        held|holding|stopped|quit
+        (?<!will )(?<!plans to )(?<!plan to )discontinu(?:ed|e|ing)|d/c'?d|excluded?|excludes|ruled out(?: for)?
+        rules? out
+        refus(?:ed|es)
+        pertinent negatives(?: include)?|failed|stop(?:s|ping)? (?:taking|using)|stop(?: |:)
+        nothing (?:to suggest|suggest\w+(?: of)?|for)
+        intolerant (?:of|to)|not tolerate|avoid(?:s|ing|ed)?|(?:gave|given) up|switched from|(?:un|in)able to tolerate
+        un(?:likely|able) to (?:be|have|represent|identify|detect|demonstrate|find)
     """)),
     ("possible", _any(r"""
-        possible|possibly|probable|suspected|suspicion (?:of|for)|suspicious for|suggestive of|questionable|r/o
-        concern(?:ing|ed)? (?:for|about)|worr(?:ied|y) (?:about|for)|(?:could|may|might) (?:represent|have|be)
-        consider(?:ed|ing)?|versus|vs\.?|cannot exclude|query|ddx:?|evaluat(?:e|ed|ion) for|work-?up for
-        differential (?:diagnosis )?(?:includes?|included|of)
+        possible|possibly|probabl[ey]|presumed|presumptive|suspect(?:ed|s)?|suspicion (?:of|for|that)|suspicious for
+        suggest(?:ive of|s|ing)|questionable|r/o|(?:possibility|probability|likelihood|question) (?:of|that)|perhaps
+        maybe
+        concern(?:ing|ed|s)? (?:for|about|of|over|that)|worr(?:ied|y|isome) (?:about|for|that)|equivocal for
+        (?:could|may|might) (?:represent|have|be|reflect|indicate|suggest|signify)
+        wonder(?:ed|ing|s)? (?:about|if|whether)
+        consider(?:ed|ing|ation (?:of|for))?|versus|vs\.?|(?:cannot|can't|could not|couldn't|to) (?:exclude|rule out)
+        query|ddx:?
+        (?:evaluat(?:e|ed|ion|ing)|work(?:ed|ing)?[- ]?up|investigat(?:e|ed|ion|ing)|assess(?:ed|ing)?|tested
+        checked) for
+        (?:pending|awaiting) (?:\w+ ){0,3}(?:for|of)
+        differential(?: diagnos[ei]s)?\b[^.;]{0,30}?(?:includ(?:es?|ed|ing)|of|was|is|were|:)
     """, r"\b(?:{})(?=\W)")),
     ("past", _any(r"""
-        status[ -]post|s/p|resolved|remote(?: history of)?|prior|previous(?:ly)?|former(?:ly)?|childhood history of
-        used to (?:take|have|be on)|had been on|completed a course of|finished a course of|recovered from
+        status[ -]post|s/p|resolved|(?:remote|distant)(?: history of)?|prior|previous(?:ly)?|former(?:ly)?
+        (?:childhood|adolescent|old|ancient) history of|used to|had been (?:on|taking|prescribed|treated with)
+        (?:completed|finished) (?:a|her|his|the) (?:\w+[- ]){0,2}course of|(?:recovered|healed) from|once had
+        years ago had
+        no (?:further|new|additional|more|recurrent|interval|repeat|recurrence of)
+        (?:in|during|around|circa) (?:early |late |about |the \w+ of |\w+ (?:of )?)?(?:19|20)\d\d,? (?:(?:she|he
+        the patient|pt) )?(?:(?:was |were |had been )?(?:treated|hospitali[sz]ed|seen|evaluated|operated on) (?:for
+        with)|had|came down with|suffered(?: from)?|experienced|recovered from|went through)
         (?:stopped|discontinued|d/c'd)\b[^.;]{0,40}\b(?:due to|because of|for)
-        treated in (?:19|20)\d\d for|baseline|(?:down|up) from|goal|target|aim(?:ing)? for|last (?:year|visit|month)
-        (?:years?|months?|weeks?) (?:ago|back|earlier)|(?:in|of) (?:19|20)\d\d with
+        (?:treated|seen|hospitali[sz]ed|admitted) (?:\w+ )?in (?:19|20)\d\d (?:for|with)|baseline
+        (?:down|up|decreased|increased|improved) from
+        goal|target|aim(?:ing)? (?:for|to)|(?:titrate|titrating) to|peak(?:ed)?|nadir
+        (?:want|like|try|trying|plan|need) to (?:keep|get|bring|maintain)
+        maintain
+        last (?:year|visit|month|week|time|check|appointment|summer|winter|spring|fall|admission)
+        (?:years?|months?|weeks?|days?|decades?) (?:ago|back|earlier|prior)|(?:in|of) (?:19|20)\d\d with|yesterday
     """, r"\b(?:{})(?=\W)")),
 )  # fmt: skip
 AFTER: tuple[tuple[Status, re.Pattern[str]], ...] = (
-    ("conditional", _any("screening|prophylaxis|vaccin\\w+|precautions|prevention|risk|education", r"^ (?:{})\b")),
+    ("conditional", _any(r"""
+        (?:screen(?:s|ing)?|prophyla\w+|ppx|vaccin\w+|shots?|booster|immuni[sz]\w+|precautions?|prevention|risks?
+        education|season)\b
+        (?:diet|foods?|meals?|clinic|cent(?:er|re)|unit|team|specialist|educat\w+|nurse|service|protocol|bundle
+        guidelines?|pathway)\b
+        (?:°? ?[FC] )?(?:or (?:higher|above|greater|more|over|lower|below|less|under)|and (?:above|higher|over|below))\b
+    """, r"^[- ](?:{})")),
+    ("possible", _any(r"""
+        (?:versus|vs\.?)\s
+        [^.;]{0,25}\b(?:not|cannot|can't|couldn't|yet to) (?:be |been )?(?:\w+ )?(?:excluded?|ruled? out|eliminated?
+        discounted|confirmed|proven)\b
+        [^.;]{0,15}\b(?:considered|on the differential|suspected)\b(?! (?:and )?(?:excluded|ruled out|absent|unlikely))
+        [^.;,]{0,20}\b(?:is|was|remains?|were|are) (?:also |still |now )?(?:(?:a|an|another|one
+        the) )?(?:\w+ )?(?:consideration|possibilit(?:y|ies)|concern)\b
+        [^.;,]{0,25}\b(?:(?:is|are|remains?|still|results?) (?:still )?(?:pending|awaited|outstanding|not back)
+        under (?:evaluation|investigation|consideration))\b
+    """, r"^ ?(?:{})")),
     ("negated", _any(r"""
-        [^.;,]{0,25}\b(?:was|were|is|has been|have been|are) (?:ruled out|excluded|negative|absent|stopped|discontinued)
-        [^.;,]{0,25}\b(?:was|were|is|has been|are) (?:held|d/c'd|not to be \w+|not (?:present|seen|identified|found))
-        [^.;]{0,25}\b(?:d/c'd|(?:un|less )likely|taken off|off the med list|no longer used|which was excluded)
-        [^.;]{0,25}\bnot (?:present|seen|found|identified)
-        \s*:?\s*(?:none|denies|negative|absent|no)\b(?!\s+(?:change|new))
+        [^.;,]{0,25}\b(?:was|were|is|has been|have been|are|came back|returned|proved|turned out|tested|resulted
+        read as) (?:to be |all |both )?(?:ruled out|excluded|negative|absent|stopped|discontinued)
+        [^.;,]{0,25}\b(?:was|were|is|has been|are) (?:held|d/c'?d|not to be \w+|not (?:present|seen|identified|found)
+        tapered off|weaned off)
+        [^.;]{0,25}\b(?:d/c'?d|(?:un|less |not )likely|taken off|off the med list|no longer (?:used|taken|needed
+        required|in use)|which was excluded)
+        [^.;]{0,25}\bnot (?:present|seen|found|identified|detected|noted|evident|visuali[sz]ed|appreciated
+        demonstrated|suspected)
+        [- ](?:test|screen|swab|pcr|antigen|antibod(?:y|ie)|serolog(?:y|ie)|work-?up|panel|culture|titer|smear)(?:s
+        ing)?\b[^.;,]{0,15}\bnegative
+        \s*:?\s*(?:none|denies|denied|negative|neg|absent|nil|no)\b(?!\s+(?:change|new|longer))
     """, r"^(?:{})\b")),
-    ("possible", _any("considered|on the differential|suspected|not (?:proven|confirmed)", r"^[^.;]{0,15}\b(?:{})\b")),
     ("family", _any(rf"""
-        [^.;]{{0,30}}\bin (?:her|his|the patient's|a|their) {RELATIVE}\b
-        [^.;]{{0,30}}\({RELATIVE}\)
-        [^.;]{{0,30}}\bruns in the family
+        [^.;]{{0,30}}\bin (?:her|his|the patient's|a|their|the|both|two|several|multiple|many|\w+ of (?:her
+        his)) (?:\w+[- ]degree )?{RELATIVE}\b
+        [^.;]{{0,30}}\({RELATIVE}\b[^()]*\)
+        [^.;]{{0,30}}\b(?:runs in the family|(?:on|from) (?:both sides of the family|(?:(?:her|his
+        the) )?{RELATIVE}(?:'s)? side\b))
     """, r"^(?:{})")),
     ("past", _any(r"""
-        [^.;,]{0,35}\b(?:as an? (?:child|teenager|teen|infant|young \w+|boy|girl)|in (?:childhood|the past|remission))
-        [^.;,]{0,35}\b(?:years?|months?|decades?|weeks?) (?:ago|back|earlier)
-        [^.;]{0,35}\b(?:not active|inactive|full recovery|cleared)
-        [^.;,]{0,35}\b(?:since |has )?(?:resolved|recovered)
-        [^.;,]{0,35}\b(?:in|from|of|before|since|until|till) (?:19|20)\d\d(?![-/])
+        [^.;,]{0,35}\b(?:as an? (?:child|teenager|teen|infant|baby|toddler|adolescent|young \w+|boy|girl|kid|student)
+        in remission)
+        [^.;,]{0,35}\b(?:in|during) (?:\w+ )?(?:childhood|the past(?! (?:\w+ )?(?:hour|day|week|month|year)s?\b)
+        infancy|adolescence|youth|college|high school|\w+ teens)
+        [^.;,]{0,35}\b(?:years?|months?|decades?|weeks?) (?:ago|back|earlier|prior)
+        [^.;]{0,35}\b(?:not active|inactive|full recovery|cleared|over now|no longer (?:an? )?(?:issue|problem|active
+        present|bother\w*)|in the (?:distant |remote )?past)
+        [^.;]{0,35}\b(?:(?:not|never|without|no) (?:come back|came back|recur\w*|return(?:ed)?|relapse[ds]?
+        further (?:trouble|episodes?)))
+        [^.;,]{0,35}\b(?:since |has )?(?:resolved|recovered|healed)
+        [^.;,]{0,35}(?<!diagnosed )(?<!dx )(?<!found )\b(?:in|from|of|before|until|till|circa|around|about|during
+        through) (?:early |late |mid-?)?(?:19|20)\d\d(?![-/])
         [^.;,]{0,35}\b(?:last (?:year|month|week|winter|spring|summer|fall|autumn|visit|time))
-        [^.;,]{0,35}\b(?:before (?:treatment|admission))
+        [^.;,]{0,35}\b(?:before (?:treatment|admission)|(?:visit|appointment|check|admission) (?:before|prior)|(?:at
+        on) (?:her|his|the|a) (?:last|prior|previous|earlier))
         ,? ?\(?(?:now |since |fully |completely )?(?:resolved|recovered|(?:19|20)\d\d(?![-/]))
     """, r"^(?:{})\b")),
 )  # fmt: skip
 
+MIXED = _any(r"""
+    (?:medications?|medicines|meds|drugs|history|problems)\s*(?:and|&|/|,|\+)\s*(?:\w+ )?allerg\w+
+    allerg\w+\s*(?:and|&|/|,|\+)\s*(?:\w+ )?(?:medications?|medicines|meds|history|problems)
+""")  # a heading of more than allergies
 SECTIONS: Mapping[str, re.Pattern[str]] = {
-    "family": _any("family (?:medical )?history|fh|fhx|family hx", r"\b(?:{})$"),
-    "allergies": _any(r"all$|allerg|adverse reactions|intolerances", r"\b(?:{})"),
-    "surgical": _any("past surgical history|surgical history|psh", r"\b(?:{})$"),
-    "return": _any("return precautions|warning signs|return instructions", r"\b(?:{})$"),
+    "family": _any("family (?:medical |psychiatric )?(?:history|hx)|fh|fhx|famhx|family", r"\b(?:{})$"),
+    "": MIXED,
+    "allergies": _any(r"all$|allerg|adverse (?:drug )?reactions|adrs?$|intolerances|drug reactions", r"\b(?:{})"),
+    "stopped": _any(
+        r"""
+        (?:stopped|discontinued|held) (?:medications?|meds|drugs|medicines)
+        stop taking(?: these (?:medications?|medicines))?
+        (?:medications?|meds|medicines) (?:that were |to be |to )?(?:stop(?:ped)?|discontinued?|held)
+    """,
+        r"^(?:{})$",
+    ),
+    "surgical": _any(
+        "past surgical history|surgical (?:history|hx)|pshx?|past procedures|prior (?:surgeries|operations)",
+        r"\b(?:{})$",
+    ),
+    "return": _any(
+        r"return precautions|(?:warning|danger) signs|red flags|return instructions|when to (?:call|return|seek \w+)|"
+        r"(?:call|return) (?:if|for)",
+        r"\b(?:{})$",
+    ),
 }
-OF_SECTION: Mapping[str, Status] = {"family": "family", "return": "conditional", "surgical": "past"}
+OF_SECTION: Mapping[str, Status] = {
+    "family": "family",
+    "return": "conditional",
+    "surgical": "past",
+    "stopped": "negated",
+}
 GOES_ON: Mapping[str, re.Pattern[str]] = {  # words that go on with a section
     "family": re.compile(rf"\b{RELATIVE}\b", re.IGNORECASE),
     "allergies": re.compile(r"\ballerg", re.IGNORECASE),
     "surgical": re.compile(r"\b(?:surgery|\w+ectomy|\w+plasty|repair|replacement)\b", re.IGNORECASE),
     "return": re.compile(r"\b(?:return|call|come back|if)\b", re.IGNORECASE),
+    "stopped": re.compile(r"\b(?:stopped|discontinued|held)\b", re.IGNORECASE),
 }
 HEADING = re.compile(r"\s*(?:[-*•\d.)]+\s*)?([A-Za-z][A-Za-z /&'()-]{0,40}?)\s*(?::|\s-\s)")
 HEADING_IN_CAPITALS = re.compile(r"[A-Z][A-Z /&'-]+$")
@@ -122,6 +249,8 @@ KNOWN_HEADING = _any(r"""
     vitals?|vital signs|labs?|laboratory|data|results|course|complaint|hpi|pmh|review of systems|ros|disposition
     follow-?up|instructions|technique|indication|comparison|problems?|s|o|a|p|cc|social|precautions|signs
     allerg(?:y|y list|ies|ens?|en\(s\)|ies on file)|intolerances
+    stop taking(?: these (?:medications?|medicines))?|pshx?|surgeries|operations|red flags
+    when to (?:call|return|seek \w+)|adrs?|background
     condition|procedures?|summary|note|admission|discharge
 """, r"^(?:.*\b(?:{}))$")  # fmt: skip
 HAS_A_VERB = _any(

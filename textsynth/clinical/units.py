@@ -11,7 +11,13 @@ _SAME = {  # how a unit is written: its one name
     "breathsperminute": "/min", "bpm": "/min", "perminute": "/min", "/minute": "/min", "c": "cel", "celsius": "cel",
     "degc": "cel", "f": "fahr", "fahrenheit": "fahr", "degf": "fahr", "[degf]": "fahr", "kilogram": "kg", "pound": "lb",
     "lbs": "lb", "#": "lb", "[lb_av]": "lb", "centimeter": "cm", "inches": "in", "inch": "in", "[in_i]": "in",
-    "meter": "m",
+    "meter": "m", "metre": "m", "centimetre": "cm", "kilo": "kg", "ins": "in", "cms": "cm",
+    "gm/dl": "g/dl", "gm/l": "g/l",
+    "kg/squaremeter": "kg/m2", "kg/squaremetre": "kg/m2", "kg/sqm": "kg/m2",
+    "kg/sqmeter": "kg/m2", "kg/metersquared": "kg/m2",
+    "thou": "10*3/ul", "thou/ul": "10*3/ul", "th/ul": "10*3/ul", "/mm3": "/ul", "cells/ul": "/ul", "cells/mm3": "/ul",
+    "cells/cmm": "/ul", "cells/mm^3": "/ul", "tab": "tablet", "cap": "capsule", "cc": "ml",
+    "milliliter": "ml", "gm": "g",
     "kg/m^2": "kg/m2", "mcmol/l": "umol/l", "units/l": "u/l", "unit/l": "u/l", "10^3/ul": "10*3/ul", "k/ul": "10*3/ul",
     "thousand/ul": "10*3/ul", "x10^3/ul": "10*3/ul", "x10*3/ul": "10*3/ul", "10^9/l": "10*3/ul", "10*9/l": "10*3/ul",
     "x10^9/l": "10*3/ul", "10^6/ul": "10*6/ul", "milligram": "mg", "gram": "g", "microgram": "mcg", "ug": "mcg",
@@ -30,10 +36,16 @@ _MOLAR = {  # mg/dl in one mmol/l (umol/l times a thousand)
 }  # fmt: skip
 
 
+def _long_units(written: str) -> str:
+    for long, short in (("deciliter", "dl"), ("milliliter", "ml"), ("liter", "l"), ("milligram", "mg"), ("gram", "g")):
+        written = re.sub(rf"{long}s?(?=/|$)|(?<=/){long}s?$", short, written) if "/" in written else written
+    return written
+
+
 def unit_of(written: str) -> str:
     """The one name of a unit; "" for none."""
     plain = (
-        re.sub(r"\s|°|deg(?:rees?)?(?=[^a-z]|[cf ])", "", written.casefold().replace(" per ", "/"))
+        re.sub(r"\s|°|deg(?:rees?)?(?=[^a-z]|[cf ])", "", _long_units(written.casefold().replace(" per ", "/")))
         .replace("µ", "u")
         .replace("μ", "u")
         .replace("²", "2")

@@ -9,36 +9,30 @@ from __future__ import annotations
 
 import re
 from bisect import insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-from textsynth.yaml12 import load_yaml
+from textsynth.clinical.names import (
+    ADJECTIVES,
+    SIDE_OF,
+    TOKEN,
+    Words,
+    file_of_names,
+    plain,
+    same_phrases,
+    variants_of,
+    words_of,
+)
 
 _SECTIONS = {
     "problems": "problem", "symptoms": "symptom", "medications": "medication", "allergens": "allergy",
     "vitals": "vital", "labs": "lab",
 }  # fmt: skip
-_TOKEN = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
 _GAP = re.compile(r"[\s\-–/,()\[\]+#'’]{0,4}")  # what may stand between two words of a name
-SIDES = ("left", "right", "bilateral")
-SIDE_OF = {"l": "left", "lt": "left", "r": "right", "rt": "right", "both": "bilateral"} | {side: side for side in SIDES}
 _BETWEEN = frozenset(("the", "a", "an", "his", "her", "their", *SIDE_OF))
-_TAIL = re.compile(r"\s*[\[(][^\])]*[\])]\s*$|,? (?:unspecified|nos|without complications?|disorder)$", re.IGNORECASE)
-_SALTS = frozenset(
-    (
-        *("hydrochloride", "sodium", "potassium", "succinate", "tartrate", "bitartrate", "maleate", "monohydrate"),
-        *("propionate", "acetate", "mesylate", "besylate", "calcium", "hydrobromide", "fumarate", "phosphate"),
-    )
-)
-_ADJECTIVES = frozenset(("acute", "chronic", "recurrent", "primary", "severe", "intractable", "idiopathic"))
-_DONE = {
-    "fracture": ("broken", "fractured"), "tear": ("torn",), "rupture": ("ruptured",), "sprain": ("sprained",),
-    "laceration": ("lacerated",),
-}  # fmt: skip
-_TURNED = re.compile(r"^(.+?) of (?:the )?([^,]+)$")
+_MORE = re.compile(r"\s(?!(?:type|form|variant|kind|and|or|with|in|for|on|at|by|since|after)\b)\w")
 _ENDINGS = {  # of drugs and diseases that the vocabulary does not have
     "medication": re.compile(
         r"[a-z]{3,}(?:pril|sartan|olol|statin|dipine|azole|cillin|mycin|floxacin|cycline|gliptin|gliflozin|glutide|"
@@ -50,10 +44,8 @@ _ENDINGS = {  # of drugs and diseases that the vocabulary does not have
 _OTHER_WORDS = frozenset(
     ("alone", "stone", "clone", "prone", "cyclone", "hormone", "diagnosis", "prognosis", "arthritis", "stenosis")
 )
-_BRITISH = re.compile(r"(?<=h)ae(?=m)|ae(?=mi)|^oe(?=[ds])")  # haematuria, anaemia, oedema
 _PLURAL = re.compile(r"^([A-Z]{2,})s$")  # of an abbreviation
 _SHORT = 3  # letters of an abbreviation, which must stand in capitals: MI, but not "mi"
-Words = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +75,7 @@ class Vocabulary:
             if kind == "problem":
                 same = [words_of(variant) for variant in every]
                 self._synonyms += [(words, [w for w in same if w != words]) for words in same]
+        self._synonyms += [((word,), others) for word, others in same_phrases().items()]
 
     def with_names(self, names: Iterable[tuple[str, str]]) -> Vocabulary:
         """This vocabulary with further names, each after its kind: problem, medication, allergy, vital, lab, phrase."""
@@ -105,8 +98,8 @@ class Vocabulary:
 
     def find(self, text: str) -> Iterator[Term]:
         """Every name in a text, in order, the longest at each word; unknown drugs and diseases by their endings."""
-        found = list(_TOKEN.finditer(text))
-        tokens = [_plain(_PLURAL.sub(r"\1", match[0])) for match in found]
+        found = list(TOKEN.finditer(text))
+        tokens = [plain(_PLURAL.sub(r"\1", match[0])) for match in found]
         at = 0
         while at < len(found):
             best = self._longest(text, found, tokens, at)
@@ -157,41 +150,6 @@ class Vocabulary:
             )
 
 
-def words_of(name: str) -> Words:
-    """The words of a name as they are compared: small, singular, without possessives, a bracketed tail and a side."""
-    while (cut := _TAIL.sub("", name)) != name and cut:
-        name = cut
-    words = tuple(_plain(word) for word in _TOKEN.findall(name))
-    return tuple(word for word in words if word not in SIDES) or words
-
-
-def side_of(name: str) -> str:
-    """The side that a name says, or "": a name is compared without it."""
-    return next((word for word in map(_plain, _TOKEN.findall(name)) if word in SIDES), "")
-
-
-def variants_of(kind: str, name: str) -> Iterator[Words]:
-    """The word sequences by which a name may stand in a text; its own comes first."""
-    words = words_of(name)
-    if kind == "allergy":  # "allergy to peanuts", "peanut allergy", "peanuts"
-        words = tuple(w for w in words if w not in ("allergy", "to", "allergic", "animal", "product")) or words
-    yield words
-    if kind == "medication" and (bare := tuple(w for w in words if w not in _SALTS)) and bare != words:
-        yield bare
-    if len(words) > 2 and words[0] in _ADJECTIVES and words[1] not in ("of", "and"):
-        yield (words[1], words[0], *words[2:])  # intractable chronic migraine
-    if turned := _TURNED.match(_TAIL.sub("", name)):
-        (*kind_of, what), where = words_of(turned[1]), words_of(turned[2])
-        yield (*where, *kind_of, what)
-        yield (*kind_of, *where, what)
-        for done in _DONE.get(what, ()):
-            yield from ((*kind_of, done, *where), (*kind_of, done, "of", *where))
-        yield from ((*kind_of, what, link, *where) for link in ("to", "on", "in"))
-    if "type" in words and {"ii", "2", "i", "1"} & set(words):
-        swap = {"ii": "2", "2": "ii", "i": "1", "1": "i"}
-        yield tuple(swap.get(w, w) if words[max(0, n - 1)] == "type" else w for n, w in enumerate(words))
-
-
 def _matched(text: str, found: list[re.Match[str]], tokens: list[str], at: int, words: Words) -> tuple[int, str]:
     """The last token of a name that begins at a token, or -1, and the side said inside it."""
     side, here = "", at
@@ -206,23 +164,17 @@ def _matched(text: str, found: list[re.Match[str]], tokens: list[str], at: int, 
                 return -1, ""
         if tokens[here] != word:
             return -1, ""
+    if number and word in ADJECTIVES and _MORE.match(text, found[here].end()):
+        return -1, ""  # asthma, chronic sinusitis: not chronic asthma
     return here, side
 
 
 def _in_capitals(word: str, kind: str) -> bool:
+    if kind == "allergy":  # soy, nut, egg
+        return True
     if kind in ("vital", "lab"):  # a number follows them, so that only single letters are doubtful
         return len(word) > 1 or word.isupper()
     return word.isupper() or word[:-1].isupper()
-
-
-def _plain(word: str) -> str:
-    word = word.casefold().replace("’", "'").removesuffix("'s").replace("'", "")
-    word = _BRITISH.sub("e", word)
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
-    plural = len(word) > 3 and word[-1] == "s" and word[-2:] not in ("ss", "us", "is")
-    word = word[:-1] if plural else word
-    return _same_words().get(word, word)
 
 
 @cache
@@ -236,17 +188,5 @@ def _built_in() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
     return tuple(
         (kind, name, tuple(map(str, variants)))
         for section, kind in _SECTIONS.items()
-        for name, variants in _file()[section].items()
+        for name, variants in file_of_names()[section].items()
     )
-
-
-@cache
-def _same_words() -> dict[str, str]:
-    return {str(other): word for word, others in _file()["words"].items() for other in others}
-
-
-@cache
-def _file() -> Mapping[str, Mapping[str, list[str]]]:
-    path = Path(__file__).with_name("vocabulary.yaml")
-    sections: Mapping[str, Mapping[str, list[str]]] = load_yaml(path.read_text(encoding="utf-8"), path.name)
-    return sections
