@@ -159,7 +159,7 @@ def test_a_recipe_runs_without_a_model(name: str, tmp_path: Path) -> None:
             {"note": "\n".join(line for line in told if line.partition(":")[0] not in ("doctor", "patient"))}
         )
 
-    engine = ScriptedEngine(answer) if name in WITH_FACTS else ScriptedEngine()
+    engine = ScriptedEngine(answer) if name in (*WITH_FACTS, "clinical_note") else ScriptedEngine()
     result = run_job(job_from(data, tmp_path / "mine/job.yaml"), tmp_path / "run", engine=engine)
     assert result.done
     if name in WITH_FACTS:

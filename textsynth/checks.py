@@ -77,6 +77,12 @@ def kinds_of(spec: ConsistencySpec, properties: Iterable[str]) -> dict[str, str]
     return {name: kind for name, kind in KINDS.items() if name in properties and name != spec.text} | spec.facts
 
 
+def kinds_in(job: Job, properties: Iterable[str]) -> Mapping[str, str]:
+    """The kinds of the fields that hold facts: by their names, and as consistency filters say."""
+    specs = [spec for spec in job.filters if isinstance(spec, ConsistencySpec)]
+    return {name: kind for spec in specs for name, kind in kinds_of(spec, properties).items()} or KINDS
+
+
 def _consistency_faults(job: Job, properties: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with consistency filters, and with the fields that they locate."""
     specs = [(n, spec) for n, spec in enumerate(job.filters) if isinstance(spec, ConsistencySpec)]

@@ -116,8 +116,8 @@ class StepSpec(Spec):
     )
     engine: EngineSpec | None = Field(None, description="instead of the job's engine")
     alike: list[str] = Field([], description="fields in which the examples have the record's own values")
-    states: list[str] = Field(
-        [], description="fields that its text states, in this order: the grammar holds it to them"
+    states: list[str | Annotated[list[str], Field(min_length=2, max_length=5)]] = Field(
+        [], description="fields that its text states, held by the grammar: in this order, those of a list in any order"
     )
     examples: str | Annotated[dict[str, str], Field(min_length=1)] | None = Field(
         None, description="a file of examples instead of the seeds, or working field: field of the seeds shown as it"

@@ -15,7 +15,7 @@ from textsynth.checks import (
     kinds_of,
     notes_on,
 )
-from textsynth.clinical.agreement import KINDS, closed_by, names_in
+from textsynth.clinical.agreement import closed_by, names_in
 from textsynth.clinical.vocabulary import built_in_vocabulary
 from textsynth.engines.base import Engine, build_engine
 from textsynth.errors import Faults
@@ -37,8 +37,9 @@ from textsynth.job_filters import (
 from textsynth.models import EMBEDDED, is_fetched
 from textsynth.records import Record, Seed, text_of
 from textsynth.similarity.encoder import Encoder
-from textsynth.steps import Step, build_steps, engine_key, unfitting
+from textsynth.steps import Step, build_steps, engine_key
 
+_LOOKED_AT = 200  # seeds whose facts are tried for their length
 _OPENS_MODELS = ("transformers", "vllm")  # engines that run a model in this program
 
 
@@ -74,11 +75,6 @@ class Prepared:
         seeds = self.seeds.shown
         kept = [n for n in self.properties if self.sources[n] not in ("copied", "located")]
         return [n for n in kept if not is_free_text([s.data[n] for s in seeds if n in s.data])]
-
-    @property
-    def kinds(self) -> Mapping[str, str]:
-        """The kinds of the fields that hold facts: by their names, and as consistency filters say."""
-        return kinds_in(self.job, self.properties)
 
     @property
     def engine(self) -> Engine | None:
@@ -175,7 +171,7 @@ def prepare(
     if planner is None or steps is None or benchmarks is None or consistency is None:
         raise AssertionError("what does not load is a fault")
     notes = notes_on(job, seeds, [(s.spec.few_shot if s.pool or not s.working else 0, len(s.pool)) for s in steps])
-    notes += [note for step in steps if (note := unfitting(step, seeds, kinds_in(job, properties)))]
+    notes += [note for step in steps if (note := _unfitting(step, seeds))]
     ready = engine is not None or all(fetched(one) for one in _local_models(job))
     if asks and not ready and not check_only:
         notes.append("a model is not fetched yet: the length of prompts is checked at the first run.")
@@ -206,10 +202,18 @@ def _benchmarks(job: Job) -> dict[int, list[Item]]:
     }
 
 
-def kinds_in(job: Job, properties: Mapping[str, Any]) -> Mapping[str, str]:
-    """The kinds of the fields that hold facts: by their names, and as consistency filters say."""
-    specs = [spec for spec in job.filters if isinstance(spec, ConsistencySpec)]
-    return {name: kind for spec in specs for name, kind in kinds_of(spec, properties).items()} or KINDS
+def _unfitting(step: Step, seeds: SeedSet) -> str:
+    """A sentence where the facts of some seeds do not fit into the text that is to state them; else ""."""
+    if (name := step.stating) is None:
+        return ""
+    some = seeds.usable[:_LOOKED_AT]
+    without = sum(step.stated(seed.data) is None for seed in some)
+    if not without:
+        return ""
+    return (
+        f"step {step.number}: the facts of {without} of {len(some)} seeds do not fit into {name}, so that no grammar "
+        f"holds such a text to them. State fewer of them, or raise the maxLength of {name}."
+    )
 
 
 def _consistency(job: Job, properties: Mapping[str, Mapping[str, Any]], seeds: SeedSet) -> dict[int, ConsistencyFilter]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from textsynth.filters.base import Filter, judge
 from textsynth.inputs.dialects import fast_validator, first_error, validator
-from textsynth.inputs.stated import stating
 from textsynth.inputs.steer import Aim
 from textsynth.inputs.targets import Standing, interleaved
 from textsynth.outputs.store import Judged, State
@@ -111,11 +110,8 @@ class Writer:
 
     def _decoding(self, step: Step, known: Mapping[str, Any]) -> Mapping[str, Any]:
         """What the answer is decoded under: the step's form, in which a text states this record's facts."""
-        name, form = step.stating, step.decoding
-        if name is None:
-            return form
-        stated = stating(form["properties"][name], known, step.spec.states, self._prepared.kinds)
-        return form if stated is None else {**form, "properties": {**form["properties"], name: stated}}
+        form, stated = step.decoding, step.stated(known)
+        return form if stated is None else {**form, "properties": {**form["properties"], step.stating: stated}}
 
     def take(self, draft: Draft, request: Request, completion: Completion) -> list[Request]:
         """Put a completion into its draft; returns what to ask next: a retry, the next step, or nothing for now."""

@@ -8,22 +8,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from textsynth.checks import check_step_rules, check_working
+from textsynth.checks import check_step_rules, check_working, kinds_in
 from textsynth.errors import Faults, InputError
 from textsynth.inputs.budget import token_bound
 from textsynth.inputs.plan import example_pool
 from textsynth.inputs.prompts import Prompt, load_prompt
 from textsynth.inputs.readers import read_rows
-from textsynth.inputs.schemas import sub_schema
+from textsynth.inputs.schemas import property_schemas, sub_schema
 from textsynth.inputs.seeds import SeedSet
-from textsynth.inputs.stated import stating
+from textsynth.inputs.stated import Habit, flat, habits_of, stating
 from textsynth.inputs.tighten import tighten
 from textsynth.job import EngineSpec, FieldSpec, Job, StepSpec
 from textsynth.metrics.judges import judges_of
 from textsynth.records import Seed, canonical_json
 from textsynth.wording import nearest, shown
-
-_LOOKED_AT = 200  # seeds whose facts are tried for their length
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,7 @@ class Step:
     sampling: Mapping[str, Any]
     pool: Mapping[str, Seed] = field(repr=False)
     engine: int = 0
+    kinds: Mapping[str, str] = field(default_factory=dict)  # of the fields that hold facts
 
     @property
     def shows_seeds(self) -> bool:
@@ -57,6 +56,18 @@ class Step:
         """The text that states `states`: the only one that it writes; None where it states nothing by grammar."""
         texts = [n for n, form in self.decoding.get("properties", {}).items() if form.get("type") == "string"]
         return texts[0] if self.spec.states and len(texts) == 1 else None
+
+    @cached_property
+    def habits(self) -> Mapping[str, Habit]:
+        """How the examples state the fields that its text states."""
+        rows = [seed.data for seed in self.pool.values()]
+        return habits_of(flat(self.spec.states), self.stating or "", rows, self.kinds)
+
+    def stated(self, known: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The form of the text that states a record's facts; None where it states none, or they do not fit."""
+        if (name := self.stating) is None:
+            return None
+        return stating(self.decoding["properties"][name], known, self.spec.states, self.kinds, self.habits)
 
     def likeness(self, fields: Mapping[str, Any]) -> str:
         """The values in which examples are like a record."""
@@ -122,20 +133,6 @@ def build_steps(
         )
     faults.raise_any()
     return steps
-
-
-def unfitting(step: Step, seeds: SeedSet, kinds: Mapping[str, str]) -> str:
-    """A sentence where the facts of some seeds do not fit into the text that is to state them; else ""."""
-    if (name := step.stating) is None:
-        return ""
-    some, form = seeds.usable[:_LOOKED_AT], step.decoding["properties"][name]
-    without = sum(stating(form, seed.data, step.spec.states, kinds) is None for seed in some)
-    if not without:
-        return ""
-    return (
-        f"step {step.number}: the facts of {without} of {len(some)} seeds do not fit into {name}, so that no grammar "
-        f"holds such a text to them. State fewer of them, or raise the maxLength of {name}."
-    )
 
 
 def _pick_faults(job: Job, name: str, spec: FieldSpec) -> list[str]:
@@ -210,7 +207,7 @@ def _step(
     faults.found += _alike_faults(job, spec, pool or {}, given, place)
     faults.found += [
         f"{place}.states: {n} is not known before this step. Known: {', '.join(given) or 'nothing'}."
-        for n in spec.states
+        for n in flat(spec.states)
         if n not in given
     ]
     faults.raise_any()
@@ -225,7 +222,8 @@ def _step(
     key = engine_key(spec.engine or job.engine)
     at = engines.index(key) if key in engines else 0
     sampling = {**chosen, "max_tokens": limit}
-    step = Step(number, spec, prompt, names, tuple(own), answer, decoding, sampling, pool, at)
+    kinds = kinds_in(job, property_schemas(schema))
+    step = Step(number, spec, prompt, names, tuple(own), answer, decoding, sampling, pool, at, kinds)
     if spec.states and step.stating is None:
         raise InputError(f"{place}.states: the step must write one text, and it writes {', '.join((*names, *own))}.")
     return step

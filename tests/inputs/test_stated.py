@@ -12,7 +12,7 @@ import pytest
 from tests.inputs.test_tighten import walk
 from textsynth.clinical.agreement import KINDS
 from textsynth.inputs.bounds import pattern_width
-from textsynth.inputs.stated import stating
+from textsynth.inputs.stated import habits_of, stating
 
 FIELDS: dict[str, Any] = {
     "age": 54,
@@ -35,8 +35,10 @@ RIGHT = (
 )
 
 
-def pattern(fields: dict[str, Any] = FIELDS, names: list[str] = NAMES, most: int = 900) -> str:
-    return str(stating({"type": "string", "maxLength": most}, fields, names, KINDS)["pattern"])
+def pattern(fields: dict[str, Any] = FIELDS, names: list[Any] = NAMES, most: int = 900) -> str:
+    form = stating({"type": "string", "maxLength": most}, fields, names, KINDS)
+    assert form
+    return str(form["pattern"])
 
 
 def test_a_text_that_states_its_facts_in_their_order_fits() -> None:
@@ -63,6 +65,80 @@ def test_a_text_that_states_its_facts_in_their_order_fits() -> None:
 def test_any_other_fact_or_number_does_not(old: str, new: str) -> None:
     assert old in RIGHT
     assert not re.search(pattern(), RIGHT.replace(old, new))
+
+
+ORDER: dict[str, Any] = {"item": "jam jars", "quantity": 12, "city": "Porto", "day": "May 30", "customer": "Ines Falk"}
+SAID = [
+    "Ines Falk needs 12 jam jars in Porto by May 30.",
+    "Please send the jam jars, 12 of them, to Ines Falk in Porto. May 30 would do.",
+    "By May 30, Porto wants 12 jam jars. Jam jars are for Ines Falk.",
+]
+
+
+def test_fields_in_a_list_are_stated_in_any_order() -> None:
+    any_order = pattern(ORDER, [list(ORDER)])
+    assert all(re.search(any_order, text) for text in SAID)
+    assert not re.search(pattern(ORDER, list(ORDER)), SAID[0])
+    wrong = [("12", "13"), ("12 ", ""), ("Porto", "porto"), ("Ines Falk", "Ines"), ("May 30", "May 3")]
+    for text in SAID:
+        assert not any(re.search(any_order, text.replace(old, new)) for old, new in wrong), text
+
+
+def test_a_sex_follows_an_age_at_once() -> None:
+    stated = pattern(names=["age", "sex"])
+    assert re.search(stated, "This 54-year-old woman came in.") and not re.search(
+        stated, "This 54-year-old male woman came in."
+    )
+
+
+FOUND: list[dict[str, Any]] = [
+    {"finding": f"sign {letter}", "age": 40, "labs": [{"name": "sodium", "value": 140, "unit": "mmol/L"}]}
+    for letter in "abcdefgh"
+]
+NOTES = [
+    {**one, "note": f"A 40-year-old man {shows} {one['finding']}. {labs} sodium 140 mmol/L."}
+    for one, shows, labs in zip(
+        FOUND, ["came. Testing shows", "now shows"] * 4, ["Labs:"] * 4 + ["Last labs:"] * 4, strict=True
+    )
+]
+
+
+def test_the_words_before_a_field_are_those_of_several_seeds() -> None:
+    habits = habits_of(["age", "finding", "labs"], "note", NOTES, KINDS)
+    assert habits["finding"].leads == ["Testing shows ", "now shows "] and not habits["age"].leads
+    assert habits["labs"].leads == ["Labs: ", "Last labs: "]
+    assert [habits[name].free for name in ("age", "finding", "labs", "")] == [1, 2, 0, 0]
+    rare = [
+        {**one, "note": one["note"].replace("shows", f"shows {word}")}
+        for one, word in zip(NOTES, "abcdefgh", strict=True)
+    ]
+    assert not habits_of(["finding"], "note", rare, KINDS)["finding"].leads
+    assert habits_of(["finding"], "note", [{"finding": "x"}, {"note": 3}], KINDS) == {}
+
+
+@pytest.mark.parametrize(
+    ("note", "fits"),
+    [
+        ("A 54-year-old had a test. Testing shows sign x. Labs: none.", True),
+        ("A 54-year-old had this and now shows sign x.\nLabs: none.", True),
+        ("A 54-year-old had a test, sign x. Labs: none.", False),
+        ("A 54-year-old had a test. Treatment is sign x. Labs: none.", False),
+        ("A 54-year-old had a Testing shows sign x. Labs: none.", False),
+        ("A 54-year-old had this and now shows sign x and was treated with none.", False),
+    ],
+)
+def test_a_fact_stands_behind_words_of_the_seeds(note: str, fits: bool) -> None:
+    habits = habits_of(["age", "finding", "labs"], "note", NOTES, KINDS)
+    fields = {"age": 54, "finding": "sign x", "labs": []}
+    form = stating({"type": "string", "maxLength": 900}, fields, ["age", "finding", "labs"], KINDS, habits)
+    assert form and bool(re.search(form["pattern"], note)) == fits
+
+
+def test_a_field_without_values_is_named() -> None:
+    stated = pattern({"age": 54, "labs": []}, ["age", "labs"])
+    assert re.search(stated, "A 54-year-old. Labs: none.") and not re.search(
+        stated, "A 54-year-old was treated with none."
+    )
 
 
 @pytest.mark.parametrize("most", [200, 260, 400, 900, 5000])

@@ -7,50 +7,178 @@ facts one after another, and between them words without a digit. So what the mod
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from textsynth.clinical.units import unit_of
 from textsynth.inputs.bounds import pattern_width
 from textsynth.records import Json
 
-_WORD, _APART = r"[A-Za-z][A-Za-z'-]{0,13}", r"[,;:.]?[ \n]"  # the model's words, and what stands between words
+_LETTERS, _APART = r"[A-Za-z'-]", r"[,;:.]?[ \n]"  # of the model's words, and what may stand before a fact
+_NEXT = r"(?:[,;:]?[ \n][A-Za-z]|[.][ \n][A-Z])"  # up to a word's first letter: a sentence begins with a capital
+_LONG = f"(?:{_NEXT}{_LETTERS}{{0,15}})?"
+_WORDS = ((f"(?:{_NEXT}{_LETTERS}{{0,6}}){{0,2}}{_LONG}", 36), (_LONG, 18))  # three of the model's, or one; their width
+_OPENING = 18  # most characters of a text's first word and what stands around it
 _LIST = r"(?:, |,? and |; |\n- )"  # between facts of one field
-_FIRST, _BETWEEN, _LAST = 5, 7, 28  # most words of the model's own, before, between and after the facts
-_WIDEST = 16  # characters of a word and what stands before it
+_FIRST, _BETWEEN, _LAST = 2, 3, 9  # most times such words of the model's own, before, between and after the facts
+_OPEN = ("age", "sex", "date")  # kinds that any words may stand before
+_PLAIN = ("", "phrase")  # kinds of which a value is stated as it stands
+_SHARED, _COVERED, _LEADS = 3, 0.9, 24  # examples that share a lead-in, their share of all examples, and most of them
 _SAY = r"(?: of| was| is| at|:)? "
 _SEXES = {"female": ("woman", "female", "girl"), "male": ("man", "male", "boy")}
+_SEXED = r"(?:wo)?man |(?:fe)?male |girl |boy "
+_LEAD = re.compile(rf"(?:(?<!\S)(?!{_SEXED})[A-Za-z'-]+ ){{0,2}}(?<!\S)[A-Za-z'-]+:? $")  # a sex is a fact itself
 _UNITS = {"cel": "(?: C| ?°C)", "/min": "(?:/min| bpm| per minute)", "%": "%"}
 
 
-def stating(text: Mapping[str, Any], fields: Mapping[str, Json], names: Sequence[str], kinds: Mapping[str, str]) -> Any:
+AFTER = ""  # the name under which habits tell of the words after the facts
+
+
+class Habit(NamedTuple):
+    """How examples state a field: the words right before it, if they share them, and how many others before those."""
+
+    leads: Sequence[str] = ()
+    free: int = 2 * _LAST
+
+
+def stating(
+    text: Mapping[str, Any],
+    fields: Mapping[str, Json],
+    names: Sequence[str | Sequence[str]],
+    kinds: Mapping[str, str],
+    habits: Mapping[str, Habit] | None = None,
+) -> dict[str, Any] | None:
     """The form of a text that states facts, within the length of the form that it is made of; None if they do not fit.
 
     Args:
-        text: the tightened form of the text; names: the fields that it states, in this order.
+        text: the tightened form of the text.
+        names: the fields that it states, in this order; a list among them stands for its fields in any order.
         kinds: of the fields (see clinical.agreement); one without a kind is stated as it stands.
+        habits: what stands around the fields in the examples (see habits_of).
     """
-    facts = [form for name in names if (form := _field(name, fields.get(name), kinds.get(name, "")))]
+    known = {name: (habits or {}).get(name, Habit()) for name in (*flat(names), AFTER)}
+    forms = ((n, _field(n, fields.get(n), kinds.get(n, ""), bool(known[n].leads))) for n in flat(names))
+    told = {name: form for name, form in forms if form}
     most = text["maxLength"] if "maxLength" in text else pattern_width(str(text.get("pattern", "")))[1]
-    if most is None or not facts:
+    if most is None or not told:
         return None
-    room = most - sum(pattern_width(f"^{form}$")[1] or most for form in facts)
-    share = room / _WIDEST / (_FIRST + (_BETWEEN + 1) * (len(facts) - 1) + _LAST + 1)
-    first, between, last = (min(n, int(n * share)) for n in (_FIRST, _BETWEEN, _LAST))
-    if not between:
-        return None
-    body = f"{_APART}(?:{_WORD}{_APART}){{0,{between}}}".join(facts)
-    return {"type": "string", "pattern": f"^(?:{_WORD}{_APART}){{0,{first}}}{body}(?:{_APART}{_WORD}){{0,{last}}}[.]$"}
+    for one, two in pairwise(tuple(told)):
+        if (kinds.get(one), kinds.get(two)) == ("age", "sex"):
+            told[one] += f" {told.pop(two)}"
+    width = sum((pattern_width(f"^{form}$")[1] or most) + 2 for form in told.values())
+    width += _OPENING + sum(max(map(len, known[name].leads), default=0) for name in told)
+    for words, widest in _WORDS:
+        if gaps := _gaps([known[name].free for name in told], known[AFTER].free, (most - width) // widest):
+            first, last, between = gaps[0], gaps[1], dict(zip(told, gaps[2:], strict=True))
+            facts = {n: (f"(?:{words}){{0,{between[n]}}}", form, known[n].leads) for n, form in told.items()}
+            groups = [[facts[n] for n in flat([name]) if n in facts] for name in names]
+            body = "".join(_any_order(group, not at) for at, group in enumerate(filter(None, groups)))
+            opening = f"(?:[A-Z]{_LETTERS}{{0,13}}(?:{words}){{0,{first}}}{_APART})?"
+            return {"type": "string", "pattern": f"^{opening}{body}(?:{words}){{0,{last}}}[.]$"}
+    return None
 
 
-def _field(name: str, value: Json, kind: str) -> str:
+def _gaps(free: Sequence[int], after: int, times: int) -> tuple[int, ...]:
+    """How often words may stand before all facts, after them, and before each, so that it is `times` at most."""
+    for most in range(_BETWEEN, 0, -1):
+        between = [min(most, -(-words // 2)) for words in free]
+        if (left := times - sum(between)) > 0:
+            first = min(_FIRST, left // 3, -(-free[0] // 2))
+            return first, min(_LAST, left - first, -(-after // 2)), *between
+    return ()
+
+
+def flat(names: Sequence[str | Sequence[str]]) -> list[str]:
+    """All fields of a list in which lists stand for fields in any order."""
+    return [n for name in names for n in ([name] if isinstance(name, str) else name)]
+
+
+def habits_of(
+    names: Sequence[str], text: str, examples: Sequence[Mapping[str, Json]], kinds: Mapping[str, str]
+) -> dict[str, Habit]:
+    """How the examples' texts state fields: in a new text each fact is said to be what it is, and where it belongs.
+
+    The one to three words right before a field, such as `diagnosis is` or `Allergies:`, where several examples share
+    them and few have others; and how many words stand before those, in nine examples of ten.
+    """
+    texts = [str(one.get(text) or "") for one in examples]
+    places = [_places(names, said, one, kinds) for said, one in zip(texts, examples, strict=True)]
+    leads, free = {}, defaultdict(list)
+    for name in names:
+        before = [said[: found[name][0]] for said, found in zip(texts, places, strict=True) if name in found]
+        leads[name] = [] if kinds.get(name) in _OPEN else _leads(before)
+    for said, found in zip(texts, places, strict=True):
+        at = 0
+        for name, (start, end) in sorted(found.items(), key=lambda one: one[1]):
+            lead = max((len(lead) for lead in leads[name] if said[:start].endswith(lead)), default=0)
+            free[name].append(len(re.findall(r"[\w'-]+", said[at : start - lead])))
+            at = max(at, end)
+        free[AFTER] += [len(re.findall(r"[\w'-]+", said[at:]))] if found else []
+    return {n: Habit(leads.get(n, ()), sorted(some)[int(0.9 * (len(some) - 1))]) for n, some in free.items() if some}
+
+
+def _places(names: Sequence[str], said: str, row: Mapping[str, Json], kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Where a text states each field: the characters from its first fact to its last."""
+    found = {n: [m for f in _forms(n, row.get(n), kinds.get(n, "")) if (m := re.search(f, said))] for n in names}
+    return {n: (min(m.start() for m in some), max(m.end() for m in some)) for n, some in found.items() if some}
+
+
+def _leads(before: Sequence[str]) -> list[str]:
+    """The last words of texts that several share; none where they do not cover most of the texts."""
+    leads = Counter(found[0] for words in before if (found := _LEAD.search(words)))
+    for _ in range(2):  # what few share is shortened from its beginning
+        leads, longer = Counter[str](), leads
+        for lead, count in longer.items():
+            leads[lead if count >= _SHARED else lead.split(" ", 1)[-1]] += count
+    kept = {lead: count for lead, count in leads.most_common(_LEADS) if count >= _SHARED}
+    return sorted(kept) if kept and sum(kept.values()) >= _COVERED * len(before) else []
+
+
+def _any_order(facts: Sequence[tuple[str, str, Sequence[str]]], begins: bool) -> str:
+    """All orders of some facts, each behind a gap: the first one follows other facts, or `begins` the text."""
+    orders = [
+        (_led(form, leads, True) if begins else gap + _led(form, leads, False))
+        + (_any_order(rest, False) if rest else "")
+        for at, (gap, form, leads) in enumerate(facts)
+        for rest in [[*facts[:at], *facts[at + 1 :]]]
+    ]
+    return orders[0] if len(orders) == 1 else f"(?:{'|'.join(orders)})"
+
+
+def _led(fact: str, leads: Sequence[str], begins: bool) -> str:
+    """The pattern of a fact and what stands before it: a lead-in with a capital begins a sentence."""
+    if leads:
+        within, starts = (
+            "|".join(_plain(lead) for lead in leads if lead[:1].isupper() is big) for big in (False, True)
+        )
+        if begins:
+            return f"(?:{'|'.join(filter(None, (within, starts)))}){fact}"
+        places = [rf"[,;:]?[ \n](?:{within})"] * bool(within) + [rf"(?:[.]?\n|[.] )(?:{starts})"] * bool(starts)
+        return f"(?:{'|'.join(places)}){fact}"
+    first = re.match(r"\[([A-Z])[a-z]\]", fact)
+    if begins or not first:
+        return fact if begins else f"{_APART}{fact}"
+    return rf"(?:[,;:]?[ \n]{first[0]}|[.][ \n]{first[1]}){fact[first.end() :]}"
+
+
+def _field(name: str, value: Json, kind: str, led: bool) -> str:
+    """The pattern of all facts of a field; without any, of words that say so, behind its name where no others lead."""
+    if value != []:
+        return _LIST.join(_forms(name, value, kind))
+    none = "(?:none|no known allergies)" if kind == "allergy" else "none"
+    return none if led else f"{_name(name)}: {none}"
+
+
+def _forms(name: str, value: Json, kind: str) -> list[str]:
+    """The patterns of the facts of a field; none where it has no value."""
     if isinstance(value, list):
-        items = list(_items(value, kind))
-        return _LIST.join(items) or ("(?:none|no known allergies)" if kind == "allergy" else "none")
+        return list(_items(value, kind))
     if value is None or value == "":
-        return ""
-    return f"{_name(name)}(?: on|:)? {_date(str(value))}" if kind == "date" else _fact(value, kind)
+        return []
+    return [f"{_name(name)}(?: on|:)? {_date(str(value))}" if kind == "date" else _fact(value, kind)]
 
 
 def _items(values: Sequence[Json], kind: str) -> Iterator[str]:
@@ -81,7 +209,8 @@ def _fact(value: Json, kind: str) -> str:
             written = _UNITS.get(unit_of(unit), f" {_plain(unit)}" if unit else "")
             return f"{name}{_SAY}{_number(value['value'])}{written}"
         return f"{name} {_plain(str(amount))}" if amount else name
-    return _name(value) if isinstance(value, str) else _plain(str(value))
+    own = isinstance(value, str) and (kind not in _PLAIN or value[:1].islower())
+    return _name(value) if own else _plain(str(value))  # what stands with a capital keeps it: it may be a name
 
 
 def _date(iso: str) -> str:
