@@ -15,70 +15,28 @@ SIDE_OF = {"l": "left", "lt": "left", "r": "right", "rt": "right", "both": "bila
 _TAIL = re.compile(
     r"\s*[\[(][^\])]*[\])]\s*$|,? (?:unspecified|nos|without complications?)$|, disorder$", re.IGNORECASE
 )
-_SALTS = frozenset(
-    (
-        *("hydrochloride", "sodium", "potassium", "succinate", "tartrate", "bitartrate", "maleate", "monohydrate"),
-        *("propionate", "acetate", "mesylate", "besylate", "calcium", "hydrobromide", "fumarate", "phosphate"),
-    )
-)
-ADJECTIVES = frozenset(
-    (
-        *("acute", "chronic", "recurrent", "primary", "secondary", "severe", "moderate", "mild", "intractable", "open"),
-        *(
-            "idiopathic",
-            "atrophic",
-            "closed",
-            "displaced",
-            "nondisplaced",
-            "essential",
-            "congenital",
-            "bacterial",
-            "viral",
-        ),
-        *("fungal", "allergic", "malignant", "benign", "stable", "unstable", "perennial", "seasonal", "generalized"),
-    )
-)
+_SALTS = frozenset({
+    "hydrochloride", "sodium", "potassium", "succinate", "tartrate", "bitartrate", "maleate", "monohydrate",
+    "propionate", "acetate", "mesylate", "besylate", "calcium", "hydrobromide", "fumarate", "phosphate",
+})  # fmt: skip
+ADJECTIVES = frozenset({
+    "acute", "chronic", "recurrent", "primary", "secondary", "severe", "moderate", "mild", "intractable", "open",
+    "idiopathic", "atrophic", "closed", "displaced", "nondisplaced", "essential", "congenital", "bacterial",
+    "viral", "fungal", "allergic", "malignant", "benign", "stable", "unstable", "perennial", "seasonal",
+    "generalized",
+})  # fmt: skip
 _CAUSES = (  # of neuropathy due to diabetes
-    *(
-        ("due", "to"),
-        ("secondary", "to"),
-        ("2", "2"),
-        ("from",),
-        ("because", "of"),
-        ("caused", "by"),
-        ("associated", "with"),
-    ),
-    *(("related", "to"), ("resulting", "from"), ("in", "setting", "of"), ("attributed", "to"), ("as", "result", "of")),
-)
+    ("due", "to"), ("secondary", "to"), ("2", "2"), ("from",), ("because", "of"), ("caused", "by"),
+    ("associated", "with"), ("related", "to"), ("resulting", "from"), ("in", "setting", "of"), ("attributed", "to"),
+    ("as", "result", "of"),
+)  # fmt: skip
 _CAUSED = ("related", "associated", "induced")  # diabetes-related neuropathy
-_KINDS = frozenset(  # that are said of a place: sinus infection, infection of the sinuses
-    (
-        *(
-            "infection",
-            "inflammation",
-            "fracture",
-            "tear",
-            "sprain",
-            "strain",
-            "cancer",
-            "laceration",
-            "contusion",
-            "rupture",
-        ),
-        *(
-            "hemorrhage",
-            "stenosis",
-            "abscess",
-            "osteoarthritis",
-            "arthritis",
-            "disease",
-            "dislocation",
-            "injury",
-            "obstruction",
-        ),
-        *("ulcer", "polyp", "cyst", "stone", "tumor", "infarction", "aneurysm", "thrombosis", "edema", "fibrosis"),
-    )
-)
+_KINDS = frozenset({  # that are said of a place: sinus infection, infection of the sinuses
+    "infection", "inflammation", "fracture", "tear", "sprain", "strain", "cancer", "laceration", "contusion",
+    "rupture", "hemorrhage", "stenosis", "abscess", "osteoarthritis", "arthritis", "disease", "dislocation",
+    "injury", "obstruction", "ulcer", "polyp", "cyst", "stone", "tumor", "infarction", "aneurysm", "thrombosis",
+    "edema", "fibrosis",
+})  # fmt: skip
 _DONE = {
     "fracture": ("broken", "fractured"), "tear": ("torn",), "rupture": ("ruptured",), "sprain": ("sprained",),
     "laceration": ("lacerated",), "strain": ("strained",), "dislocation": ("dislocated",), "contusion": ("bruised",),
