@@ -123,6 +123,7 @@ def test_the_words_before_a_field_are_those_of_several_seeds() -> None:
         ("A 54-year-old had this and now shows sign x.\nLabs: none.", True),
         ("A 54-year-old had a test, sign x. Labs: none.", False),
         ("A 54-year-old had a test. Treatment is sign x. Labs: none.", False),
+        ("A 54-year-old had a test. The testing shows sign x. Labs: none.", True),
         ("A 54-year-old had a Testing shows sign x. Labs: none.", False),
         ("A 54-year-old had this and now shows sign x and was treated with none.", False),
     ],

@@ -30,7 +30,7 @@ _SHARED, _COVERED, _LEADS = 3, 0.9, 24  # examples that share a lead-in, their s
 _SAY = r"(?: of| was| is| at|:)? "
 _SEXES = {"female": ("woman", "female", "girl"), "male": ("man", "male", "boy")}
 _SEXED = r"(?:wo)?man |(?:fe)?male |girl |boy "
-_LEAD = re.compile(rf"(?:(?<!\S)(?!{_SEXED})[A-Za-z'-]+ ){{0,2}}(?<!\S)[A-Za-z'-]+:? $")  # a sex is a fact itself
+_LEAD = re.compile(rf"(?:(?<!\S)(?!{_SEXED})[A-Za-z'-]+ ){{0,4}}(?<!\S)[A-Za-z'-]+:? $")  # a sex is a fact itself
 _UNITS = {"cel": "(?: C| ?°C)", "/min": "(?:/min| bpm| per minute)", "%": "%"}
 
 
@@ -69,7 +69,7 @@ def stating(
         if (kinds.get(one), kinds.get(two)) == ("age", "sex"):
             told[one] += f" {told.pop(two)}"
     width = sum((pattern_width(f"^{form}$")[1] or most) + 2 for form in told.values())
-    width += _OPENING + sum(max(map(len, known[name].leads), default=0) for name in told)
+    width += _OPENING + sum(max(map(len, known[name].leads), default=0) + 4 for name in told)
     for words, widest in _WORDS:
         if gaps := _gaps([known[name].free for name in told], known[AFTER].free, (most - width) // widest):
             first, last, between = gaps[0], gaps[1], dict(zip(told, gaps[2:], strict=True))
@@ -101,7 +101,7 @@ def habits_of(
 ) -> dict[str, Habit]:
     """How the examples' texts state fields: in a new text each fact is said to be what it is, and where it belongs.
 
-    The one to three words right before a field, such as `diagnosis is` or `Allergies:`, where several examples share
+    The one to five words right before a field, such as `diagnosis is` or `Allergies:`, where several examples share
     them and few have others; and how many words stand before those, in nine examples of ten.
     """
     texts = [str(one.get(text) or "") for one in examples]
@@ -129,10 +129,10 @@ def _places(names: Sequence[str], said: str, row: Mapping[str, Json], kinds: Map
 def _leads(before: Sequence[str]) -> list[str]:
     """The last words of texts that several share; none where they do not cover most of the texts."""
     leads = Counter(found[0] for words in before if (found := _LEAD.search(words)))
-    for _ in range(2):  # what few share is shortened from its beginning
+    for _ in range(4):  # what few share is shortened from its beginning
         leads, longer = Counter[str](), leads
         for lead, count in longer.items():
-            leads[lead if count >= _SHARED else lead.split(" ", 1)[-1]] += count
+            leads[lead if count >= _SHARED else lead.split(" ", 1)[-1] or lead] += count
     kept = {lead: count for lead, count in leads.most_common(_LEADS) if count >= _SHARED}
     return sorted(kept) if kept and sum(kept.values()) >= _COVERED * len(before) else []
 
@@ -149,14 +149,14 @@ def _any_order(facts: Sequence[tuple[str, str, Sequence[str]]], begins: bool) ->
 
 
 def _led(fact: str, leads: Sequence[str], begins: bool) -> str:
-    """The pattern of a fact and what stands before it: a lead-in with a capital begins a sentence."""
+    """The pattern of a fact and what stands before it: a lead-in with a capital, or The, begins a sentence."""
     if leads:
-        within, starts = (
-            "|".join(_plain(lead) for lead in leads if lead[:1].isupper() is big) for big in (False, True)
-        )
+        within, starts = ([_plain(lead) for lead in leads if lead[:1].isupper() is big] for big in (False, True))
+        starts += [f"The {lead[:1].lower()}{lead[1:]}" for lead in starts if not lead.startswith("The ")]
         if begins:
-            return f"(?:{'|'.join(filter(None, (within, starts)))}){fact}"
-        places = [rf"[,;:]?[ \n](?:{within})"] * bool(within) + [rf"(?:[.]?\n|[.] )(?:{starts})"] * bool(starts)
+            return f"(?:{'|'.join((*within, *starts))}){fact}"
+        places = [rf"[,;:]?[ \n](?:{'|'.join(within)})"] * bool(within)
+        places += [rf"(?:[.]?\n|[.] )(?:{'|'.join(starts)})"] * bool(starts)
         return f"(?:{'|'.join(places)}){fact}"
     first = re.match(r"\[([A-Z])[a-z]\]", fact)
     if begins or not first:
