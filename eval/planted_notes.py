@@ -1,6 +1,6 @@
 """Planted clinical notes: what the extractor and the consistency check of clinical facts are measured by.
 
-    python eval/planted_notes.py --count 3 [--half test|fresh|plain]
+    python eval/planted_notes.py --count 3 [--half test|fresh|plain|chart]
 
 `write_note` states every fact of a patient in one of many ways, among distractors: what is denied, past, another's, or
 only possible. Every choice is keyed by the note's seed and by what is chosen, so `contradict` writes the same note
@@ -90,7 +90,7 @@ def main() -> None:
     """Print notes with what is planted in them, and every contradiction of the first."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=3)
-    parser.add_argument("--half", choices=("dev", "test", "fresh", "plain"), default="dev")
+    parser.add_argument("--half", choices=("dev", "test", "fresh", "plain", "chart"), default="dev")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     rng = random.Random(args.seed)

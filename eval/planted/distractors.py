@@ -1,4 +1,4 @@
-"""What a note says that is no fact of the patient now, in four halves. For writer.py.
+"""What a note says that is no fact of the patient now, in five halves. For writer.py.
 
 `[kind:text]` marks a distractor, `[kind/name:text]` one that is named otherwise than it reads. The diseases and
 symptoms have the body systems they speak of: no note denies or suspects what a fact is close to.
@@ -6,7 +6,7 @@ symptoms have the body systems they speak of: no note denies or suspects what a 
 
 from __future__ import annotations
 
-from planted import fresh_names, plain_names
+from planted import chart_names, fresh_names, plain_names
 
 # What is denied, and the same said to be there; a "s:" is for symptoms, "d:" for diseases.
 NEGATED: dict[str, list[tuple[str, str]]] = {
@@ -32,12 +32,14 @@ NEGATED: dict[str, list[tuple[str, str]]] = {
     ],
     "fresh": fresh_names.NEGATED,
     "plain": plain_names.NEGATED,
+    "chart": chart_names.NEGATED,
 }
 DENIED = {
     "dev": ["There is no {x}.", "{He} does not have {x}.", "No evidence of {x}.", "{He} is free of {x}."],
     "test": ["{He} has no {x}.", "Negative for {x}.", "No {x} was found.", "{X} was ruled out."],
     "fresh": fresh_names.DENIED,
     "plain": plain_names.DENIED,
+    "chart": chart_names.DENIED,
 }
 DISTRACTORS: dict[str, dict[str, list[str]]] = {
     "dev": {
@@ -162,6 +164,7 @@ DISTRACTORS: dict[str, dict[str, list[str]]] = {
     },
     "fresh": fresh_names.DISTRACTORS,
     "plain": plain_names.DISTRACTORS,
+    "chart": chart_names.DISTRACTORS,
 }
 DISEASES = {
     "pneumonia": "lung", "pulmonary embolism": "clot lung", "deep vein thrombosis": "clot", "tuberculosis": "lung",

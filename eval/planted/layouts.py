@@ -1,11 +1,11 @@
-"""Whole notes, in four halves. For writer.py.
+"""Whole notes, in five halves. For writer.py.
 
 A line whose slots are all empty is left out. A `*_list` slot is the body of a heading.
 """
 
 from __future__ import annotations
 
-from planted import fresh, plain_layouts
+from planted import chart_layouts, fresh, plain_layouts
 
 LAYOUTS = {
     "dev": {
@@ -179,4 +179,5 @@ Dr. Z
     },
     "fresh": fresh.LAYOUTS,
     "plain": plain_layouts.LAYOUTS,
+    "chart": chart_layouts.LAYOUTS,
 }

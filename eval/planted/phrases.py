@@ -1,4 +1,4 @@
-"""How notes say things, in four halves: developed on "dev", measured on the others. For writer.py.
+"""How notes say things, in five halves: developed on "dev", measured on the others. For writer.py.
 
 A carrier is "before|item|between|last|after": what stands around and between the items of one kind; "^" marks one that
 only chronic problems go into. `[kind/name:text]` marks text that is no fact of the patient now.
@@ -6,7 +6,7 @@ only chronic problems go into. `[kind/name:text]` marks text that is no fact of 
 
 from __future__ import annotations
 
-from planted import fresh, plain
+from planted import chart, fresh, plain
 
 Table = dict[str, dict[str, list[str]]]
 
@@ -33,18 +33,17 @@ INTRO = {
     ],
     "fresh": fresh.INTRO,
     "plain": plain.INTRO,
+    "chart": chart.INTRO,
 }
 DEMO = {
     "dev": ["AGE: {age}   SEX: {sex}", "Age/Sex: {age}/{M}", "Age: {age}\nGender: {sex}", "Patient: {age} y, {sex}"],
     "test": [
-        "Age: {age} years. Sex: {M}.",
-        "SEX: {sex}\nAGE: {age}",
-        "{age}-year-old {sex}",
-        "Pt age {age}, gender {sex}",
+        "Age: {age} years. Sex: {M}.", "SEX: {sex}\nAGE: {age}", "{age}-year-old {sex}", "Pt age {age}, gender {sex}",
     ],
     "fresh": fresh.DEMO,
     "plain": plain.DEMO,
-}
+    "chart": chart.DEMO,
+}  # fmt: skip
 STAY = {
     "dev": [
         "Admitted {adm}, discharged {dis}.",
@@ -68,18 +67,21 @@ STAY = {
     ],
     "fresh": fresh.STAY,
     "plain": plain.STAY,
+    "chart": chart.STAY,
 }
 DATES = {
     "dev": ["%m/%d/%Y", "%B %-d, %Y", "%Y-%m-%d", "%-d %b %Y", "%-m/%-d/%y", "%B %-dth, %Y"],
     "test": ["%-m/%-d/%Y", "%b %-d, %Y", "%-d %B %Y", "%d-%b-%Y", "%m/%d/%y", "the %-dth of %B %Y"],
     "fresh": fresh.DATES,
     "plain": plain.DATES,
+    "chart": chart.DATES,
 }
 NOUNS = {
     "dev": {"male": "man/gentleman/male", "female": "woman/lady/female"},
     "test": {"male": "male/man/male patient", "female": "female/woman/female patient"},
     "fresh": fresh.NOUNS,
     "plain": plain.NOUNS,
+    "chart": chart.NOUNS,
 }
 CARRIERS: Table = {
     "dev": {
@@ -178,18 +180,21 @@ CARRIERS: Table = {
     },
     "fresh": fresh.CARRIERS,
     "plain": plain.CARRIERS,
+    "chart": chart.CARRIERS,
 }
 LISTS = {
     "dev": ["- {}\n", "{i}. {}\n", "{}, ", "{}; "],
     "test": ["* {}\n", "{i}) {}\n", "{}\n", "{}. "],
     "fresh": fresh.LISTS,
     "plain": plain.LISTS,
+    "chart": chart.LISTS,
 }
 NONE = {
     "dev": {"medications": "None.", "allergies": "NKDA.", "labs": "None drawn."},
     "test": {"medications": "No regular medications.", "allergies": "No known drug allergies.", "labs": "Not done."},
     "fresh": fresh.NONE,
     "plain": plain.NONE,
+    "chart": chart.NONE,
 }
 LABELS: Table = {
     "dev": {
@@ -240,6 +245,7 @@ LABELS: Table = {
     },
     "fresh": fresh.LABELS,
     "plain": plain.LABELS,
+    "chart": chart.LABELS,
 }
 UNITS: Table = {
     "dev": {
@@ -280,11 +286,12 @@ UNITS: Table = {
     },
     "fresh": fresh.UNITS,
     "plain": plain.UNITS,
+    "chart": chart.UNITS,
 }
 # Labels that take "are", sides of the body where they are short, and the rarer of the ways to write a milligram.
 MANY = ("platelets", "triglycerides", "respirations", "sats", "trigs", "TGs", "WBCs", "white cells", "plts", "O2 sats")
-SIDES = {"dev": "{}", "test": "{}t", "fresh": "({})", "plain": "{}"}
-MILLIGRAMS = {"dev": "{} MG", "test": "{} milligrams", "fresh": "{} mgs", "plain": "{} mg"}
+SIDES = {"dev": "{}", "test": "{}t", "fresh": "({})", "plain": "{}", "chart": "{}"}
+MILLIGRAMS = {"dev": "{} MG", "test": "{} milligrams", "fresh": "{} mgs", "plain": "{} mg", "chart": "{} mg"}
 # Words by the patient's sex, male first; a relative of KIN is of the other sex.
 TITLES = {"male": "Mr.", "female": "Ms."}
 WORDS = {"he": ("he", "she"), "He": ("He", "She"), "his": ("his", "her"), "His": ("His", "Her"), "M": ("M", "F")}

@@ -7,7 +7,7 @@ import re
 from datetime import date
 from typing import Any, NamedTuple
 
-from planted import distractors, fresh_names, phrases, plain_names
+from planted import chart_names, distractors, fresh_names, phrases, plain_names
 from planted.distractors import DENIED, DISTRACTORS, NEGATED
 from planted.layouts import LAYOUTS
 from planted.names import ALLERGENS, CHRONIC, DRUGS, PROBLEMS, unsided
@@ -16,7 +16,7 @@ from planted.values import age_words, article, form, ordinal, other_numbers
 
 OPEN, CLOSE, FIRST = "\ue000", "\ue001", 0xE100
 DOSE = re.compile(r"(?:, | - | at a dose of | \(|: | )?\{d\}\)?(?: of )?")
-OWN: dict[str, Any] = {"fresh": fresh_names, "plain": plain_names}  # halves with names of their own
+OWN: dict[str, Any] = {"fresh": fresh_names, "plain": plain_names, "chart": chart_names}  # with names of their own
 SLOTS = {"past": "history", "negated": "history"}
 
 

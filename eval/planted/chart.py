@@ -1,0 +1,158 @@
+"""How the fifth half, "chart", says things: as several clinicians write in their charts. For phrases.py.
+
+Written without sight of the extractor; its whole notes stand in chart_layouts.py.
+"""
+
+from __future__ import annotations
+
+INTRO = [
+    "{Mr} Jensen is {a} {age}-year-old {man}{lead} who was admitted through the emergency department.",
+    "Earlier today I saw this {age}-year-old {man}{lead}.",
+    "The patient, {a} {age}-year-old {man}{lead}, was sent in by the family doctor.",
+    "{age}-year-old {man}{lead} admitted to the hospital medicine service.",
+    "Our patient is {a} {age}-year-old {man}{lead} who came to us from urgent care.",
+    "I visited today with {Mr} Jensen, {a} {age}-year-old {man}{lead}.",
+    "{Mr} Jensen, now age {age}, is a longtime patient of this practice.",
+    "To summarize, this is {a} {age}-year-old {man}{lead} cared for by our team.",
+    "{age} yo {man}{lead}, feeling better than on arrival.",
+    "The patient is {age} years old and tells me {he} feels well overall.",
+    "As you may recall, {Mr} Jensen is {a} {age}-year-old {man}{lead}.",
+]
+DEMO = [
+    "{Mr} Jensen, {age} y/o {sex}",
+    "Jensen (age {age}, sex {sex})",
+    "{Mr} Jensen, {age}-year-old {man}",
+    "Jensen | {sex} | {age} years old",
+    "Jensen, {age} yrs, {sex}",
+    "Jensen    Sex: {M}    Age: {age}",
+]
+STAY = [
+    "{He} was admitted on {adm} and stayed until {dis}, when {he} was discharged home.",
+    "Admit date: {adm}. Discharge date: {dis}.",
+    "The patient came in on {adm} and was discharged on {dis}.",
+    "{He} was in our hospital from {adm} through {dis}.",
+    "{His} hospital stay was from {adm} to {dis}.",
+    "We admitted this patient on {adm}, and discharge to home followed on {dis}.",
+    "{He} was hospitalized on {adm} and was able to go home on {dis}.",
+    "{He} was admitted to our facility on {adm} and was released home with family on {dis}.",
+    "Admitted to medicine on {adm}; discharged to home on {dis}.",
+    "{He} left the hospital on {dis} after being admitted on {adm}.",
+    "{His} admission began on {adm}, and {he} was discharged on {dis}.",
+]
+DATES = ["%-m/%-d/%Y", "%B %-d, %Y", "%b %-d %Y", "%A, %-m/%-d/%Y", "%m/%d/%Y", "%a, %b %-d, %Y"]
+NOUNS = {
+    "male": "man/male/gentleman/African American man",
+    "female": "woman/female/woman/African American woman",
+}
+CARRIERS = {
+    "problems": [
+        "^{His} medical history includes |{bare}|, |, and |.",
+        "^Past history is remarkable for |{bare}|, |, and |.",
+        "^PMH includes |{bare}|, |, and |.",
+        "^{He} has been followed for years for |{bare}|, |, and |.",
+        "^{His} ongoing medical conditions include |{bare}|, |, and |.",
+        "{He} was admitted with |{x}|, |, and |.",
+        "Discharge diagnoses included |{bare}|, |, and |.",
+        "We managed {his} |{bare}|, |, and |.",
+        "In my assessment, {he} has |{x}|, |, and |.",
+        "Current diagnoses: |{bare}|, |, |.",
+        "{He} comes to us with |{x}|, |, and |.",
+        "{He} is followed here for |{x}|, | and |.",
+        "{His} diagnoses include |{bare}|, |, and |.",
+        "The patient was seen for |{x}|, |, and |.",
+    ],
+    "medications": [
+        "At home {he} takes |{n} {d} by mouth every day|, |, and |.",
+        "Discharge medications include |{n} {d} daily|, |, and |.",
+        "{He} was given prescriptions for |{n} {d} once daily|, |, and |.",
+        "The current medication regimen is |{n} {d} PO daily|, |, and |.",
+        "{He} will go home on |{n} {d} every morning|, | and |.",
+        "{He} is to stay on |{n} {d} daily|, | and |.",
+        "Medication list: |{n} {d} 1 tablet daily|; |; |.",
+        "{He} has been taking |{n} {d} nightly|, |, and |.",
+        "I asked the patient to continue |{n} {d} daily|, | and |.",
+        "{His} prescriptions include |{n} {d} every day with food|, |, and |.",
+        "Meds reviewed: |{n}, {d} daily|; |; |.",
+        "{He} was instructed to take |{n} {d} once per day|, |, and |.",
+        "Outpatient medications: |{n} {d} PO daily|, |, |.",
+    ],
+    "allergies": [
+        "Allergy history is positive for |{x}|, | and |.",
+        "Allergies on record: |{x}|, |, |.",
+        "{He} confirmed an allergy to |{x}|, | and |.",
+        "Of note, {he} is allergic to |{x}|, | and |.",
+        "There is a history of allergy to |{x}|, | and |.",
+        "Please note {his} allergy to |{x}|, | and |.",
+        "The allergy list was updated and shows |{x}|, | and |.",
+        "{He} is listed as allergic to |{x}|, | and |.",
+    ],
+    "vitals": [
+        "Vital signs on the day of discharge: |{l} {v}|, |, |.",
+        "On my exam, vital signs were |{l} {v}|, |, and |.",
+        "Vital signs were stable, with |{l} of {v}|, |, and |.",
+        "Today's vitals: |{l} {v}|, |, |.",
+        "Vital signs were obtained and were |{l} {v}|, |, and |.",
+        "At the time of my visit, |{l} {was} {v}|, |, and |.",
+        "Recorded vital signs: |{l} {v}|; |; |.",
+        "{His} last recorded |{l} {was} {v}|, |, and |.",
+        "Examination shows |{l} of {v}|, |, and |.",
+    ],
+    "labs": [
+        "Labs this morning: |{l} {v}|, |, |.",
+        "Laboratory values included |{l} of {v}|, |, and |.",
+        "Labs on the day of discharge showed |{l} of {v}|, |, and |.",
+        "Blood tests showed |{l} {v}|, |, and |.",
+        "I reviewed {his} labs, which show |{l} of {v}|, |, and |.",
+        "On today's labs, {his} |{l} {was} {v}|, |, and |.",
+        "Lab data: |{l} {v}|; |; |.",
+        "{His} most recent |{l} {was} {v}|, |, and |.",
+        "Lab review: |{l} {v}|, |, |.",
+    ],
+}
+LISTS = ["{i}. {}\n", "- {}\n", "{}\n", "{}, ", "{}; ", "{i}) {}\n"]
+NONE = {
+    "medications": "No current medications.",
+    "allergies": "No allergies reported.",
+    "labs": "No new labs.",
+}
+LABELS = {
+    "blood pressure": ["BP", "blood pressure", "manual blood pressure"],
+    "heart rate": ["heart rate", "HR", "pulse"],
+    "respiratory rate": ["respirations", "respiratory rate", "RR"],
+    "temperature": ["temp", "temperature", "T", "body temperature"],
+    "oxygen saturation": ["O2 saturation", "oxygen saturation", "pulse oximetry", "SpO2"],
+    "weight": ["weight", "body weight", "measured weight", "wt"],
+    "height": ["height", "ht", "stated height"],
+    "body mass index": ["BMI", "body mass index", "body mass index (BMI)"],
+    "glucose": ["glucose", "serum glucose", "blood glucose", "blood sugar"],
+    "hemoglobin A1c": ["A1c", "hemoglobin A1c", "HbA1c", "Hgb A1c"],
+    "creatinine": ["creatinine", "Cr", "serum creatinine", "creat"],
+    "urea nitrogen": ["BUN", "blood urea nitrogen"],
+    "sodium": ["sodium", "Na", "serum sodium"],
+    "potassium": ["potassium", "K", "serum potassium"],
+    "total cholesterol": ["total cholesterol", "cholesterol", "serum total cholesterol"],
+    "triglycerides": ["triglycerides", "TG", "triglyceride level"],
+    "LDL cholesterol": ["LDL", "LDL cholesterol", "LDL-cholesterol"],
+    "HDL cholesterol": ["HDL", "HDL cholesterol", "HDL-cholesterol"],
+    "hemoglobin": ["hemoglobin", "Hgb", "hemoglobin level"],
+    "white blood cells": ["WBC", "white blood cell count", "white count", "WBC count"],
+    "platelets": ["platelets", "platelet count", "Plt"],
+}
+UNITS = {
+    "blood pressure": ["{}/{}", "{}/{} mmHg", "{}/{} mm Hg", "{} over {}"],
+    "heart rate": ["{}", "{} bpm", "{} beats per minute"],
+    "respiratory rate": ["{}", "{}/min", "{} breaths per minute"],
+    "temperature": ["{F} F", "{F}°F", "{F} degrees Fahrenheit", "{} C", "{F} degrees"],
+    "oxygen saturation": ["{}% on room air", "{}% RA", "{}%"],
+    "weight": ["{} kg", "{lb} lb", "{lb} lbs", "{lb} pounds"],
+    "height": ["{ft}'{in}\"", "{ft} feet {in} inches", "{} cm", "{inches} inches"],
+    "body mass index": ["{}", "{} kg/m2"],
+    "glucose": ["{}", "{} mg/dL"],
+    "hemoglobin A1c": ["{}%", "{} %"],
+    "white blood cells": ["{}", "{} K/uL", "{thousand}", "{}K"],
+    "platelets": ["{}", "{} K/uL", "{thousand}", "{}K"],
+    "sodium": ["{}", "{} mmol/L", "{} mEq/L"],
+    "potassium": ["{}", "{} mmol/L", "{} mEq/L"],
+    "hemoglobin": ["{}", "{} g/dL"],
+    "": ["{}", "{} mg/dL"],
+}
