@@ -5,7 +5,7 @@ python eval/consistency.py slips [--half test] [--notes 300]     one contradicti
 python eval/consistency.py aci                                   ages and sexes of aci_bench, against its columns
 
 The notes of planted_notes.py were written without a look at the extractor; it was developed on their half `dev`,
-and looked at on `test`: `fresh` and `plain` were written after that, again without a look at the extractor.
+and looked at on `test`: `fresh`, `plain` and `chart` were written after that, again without a look at the extractor.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def years(said: str) -> float | None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=["planted", "slips", "aci"])
-    parser.add_argument("--half", choices=["dev", "test", "fresh", "plain"], default="test")
+    parser.add_argument("--half", choices=["dev", "test", "fresh", "plain", "chart"], default="test")
     parser.add_argument("--notes", type=int, default=300)
     parser.add_argument("--show", type=int, default=0, help="print so many mistakes")
     given = parser.parse_args()
