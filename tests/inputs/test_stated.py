@@ -12,7 +12,7 @@ import pytest
 from tests.inputs.test_tighten import walk
 from textsynth.clinical.agreement import KINDS
 from textsynth.inputs.bounds import pattern_width
-from textsynth.inputs.stated import habits_of, stating
+from textsynth.inputs.stated import Habit, habits_of, stating
 
 FIELDS: dict[str, Any] = {
     "age": 54,
@@ -133,6 +133,16 @@ def test_a_fact_stands_behind_words_of_the_seeds(note: str, fits: bool) -> None:
     fields = {"age": 54, "finding": "sign x", "labs": []}
     form = stating({"type": "string", "maxLength": 900}, fields, ["age", "finding", "labs"], KINDS, habits)
     assert form and bool(re.search(form["pattern"], note)) == fits
+
+
+def test_what_comes_first_of_several_fields_has_the_room_that_any_of_them_has() -> None:
+    habits = {"finding": Habit(["Testing shows "], 4), "diagnosis": Habit(["The diagnosis is "], 0)}
+    fields = {"age": 54, "finding": "sign x", "diagnosis": "gout"}
+    form = stating(
+        {"type": "string", "maxLength": 900}, fields, ["age", ["finding", "diagnosis"]], {"age": "age"}, habits
+    )
+    assert form and re.search(form["pattern"], "A 54-year-old came today. The diagnosis is gout. Testing shows sign x.")
+    assert not re.search(form["pattern"], "A 54-year-old. Testing shows sign x. He came. The diagnosis is gout.")
 
 
 def test_a_field_without_values_is_named() -> None:

@@ -20,6 +20,7 @@ from referencing.jsonschema import specification_with
 from textsynth.inputs.fast import KEYWORDS, UntranslatedError, rewritten
 
 Schema = Mapping[str, Any]
+_ENGINE = jsonschema_rs.RegexOptions()  # the default one lets ".+a*.+" match a single character
 REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 EXCERPT = 80  # most characters of a schema's value in a message
 
@@ -92,7 +93,7 @@ class FastValidator:
         self.is_valid: Callable[[Any], bool] = slow
         with contextlib.suppress(UntranslatedError, ValueError):
             ready = rewritten(schema, draft.name)
-            fast = draft.fast(ready, validate_formats=False, offline=True, keywords=KEYWORDS)
+            fast = draft.fast(ready, validate_formats=False, offline=True, keywords=KEYWORDS, pattern_options=_ENGINE)
             self.is_valid = _first_able(fast.is_valid, slow)
         self.is_fast = self.is_valid is not slow
 

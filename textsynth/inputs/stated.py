@@ -70,25 +70,31 @@ def stating(
             told[one] += f" {told.pop(two)}"
     width = sum((pattern_width(f"^{form}$")[1] or most) + 2 for form in told.values())
     width += _OPENING + sum(max(map(len, known[name].leads), default=0) + 4 for name in told)
+    groups = [group for name in names if (group := [n for n in flat([name]) if n in told])]
+    free = [[known[n].free for n in group] for group in groups]
     for words, widest in _WORDS:
-        if gaps := _gaps([known[name].free for name in told], known[AFTER].free, (most - width) // widest):
-            first, last, between = gaps[0], gaps[1], dict(zip(told, gaps[2:], strict=True))
-            facts = {n: (f"(?:{words}){{0,{between[n]}}}", form, known[n].leads) for n, form in told.items()}
-            groups = [[facts[n] for n in flat([name]) if n in facts] for name in names]
-            body = "".join(_any_order(group, not at) for at, group in enumerate(filter(None, groups)))
+        if gaps := _gaps(free, known[AFTER].free, (most - width) // widest):
+            first, between, last = gaps
+            body = ""
+            for group, some in zip(groups, between, strict=True):
+                facts = [(gap, told[n], known[n].leads) for n, gap in zip(group, some, strict=True)]
+                body += _any_order(facts, words, max(some) if body else -1)
             opening = f"(?:[A-Z]{_LETTERS}{{0,13}}(?:{words}){{0,{first}}}{_APART})?"
             return {"type": "string", "pattern": f"^{opening}{body}(?:{words}){{0,{last}}}[.]$"}
     return None
 
 
-def _gaps(free: Sequence[int], after: int, times: int) -> tuple[int, ...]:
-    """How often words may stand before all facts, after them, and before each, so that it is `times` at most."""
+def _gaps(free: Sequence[Sequence[int]], after: int, times: int) -> tuple[int, list[list[int]], int] | None:
+    """How often words may stand before all facts, before each of a group, and after them: `times` in all at most.
+
+    What comes first of a group, whichever it is, has the widest gap of the group before it.
+    """
     for most in range(_BETWEEN, 0, -1):
-        between = [min(most, -(-words // 2)) for words in free]
-        if (left := times - sum(between)) > 0:
-            first = min(_FIRST, left // 3, -(-free[0] // 2))
-            return first, min(_LAST, left - first, -(-after // 2)), *between
-    return ()
+        between = [[min(most, -(-words // 2)) for words in group] for group in free]
+        if (left := times - sum(sum(group) + max(group) * (len(group) > 1) for group in between)) > 0:
+            first = min(_FIRST, left // 3, -(-max(free[0]) // 2))
+            return first, between, min(_LAST, left - first, -(-after // 2))
+    return None
 
 
 def flat(names: Sequence[str | Sequence[str]]) -> list[str]:
@@ -137,14 +143,13 @@ def _leads(before: Sequence[str]) -> list[str]:
     return sorted(kept) if kept and sum(kept.values()) >= _COVERED * len(before) else []
 
 
-def _any_order(facts: Sequence[tuple[str, str, Sequence[str]]], begins: bool) -> str:
-    """All orders of some facts, each behind a gap: the first one follows other facts, or `begins` the text."""
-    orders = [
-        (_led(form, leads, True) if begins else gap + _led(form, leads, False))
-        + (_any_order(rest, False) if rest else "")
-        for at, (gap, form, leads) in enumerate(facts)
-        for rest in [[*facts[:at], *facts[at + 1 :]]]
-    ]
+def _any_order(facts: Sequence[tuple[int, str, Sequence[str]]], words: str, before: int | None = None) -> str:
+    """All orders of some facts, each behind its gap, in words; the first behind `before`: -1 where the text begins."""
+    orders = []
+    for at, (own, form, leads) in enumerate(facts):
+        gap, rest = own if before is None else before, [*facts[:at], *facts[at + 1 :]]
+        start = _led(form, leads, True) if gap < 0 else f"(?:{words}){{0,{gap}}}{_led(form, leads, False)}"
+        orders.append(start + (_any_order(rest, words) if rest else ""))
     return orders[0] if len(orders) == 1 else f"(?:{'|'.join(orders)})"
 
 
