@@ -152,7 +152,7 @@ def good_of(run: Path) -> tuple[list[Row], int]:
 
 
 def any_form(run: Path) -> tuple[list[Row], int]:
-    """The same with a schema that takes any text for a note, where the recipe's asks for two to six sentences."""
+    """The same with a schema that takes any text for a note, where the recipe's asks for five to seven sentences."""
     out = run.parent / "any_form"
     if not out.is_dir():
         schema = json.loads((ROOT / "schemas/clinical_note.json").read_text(encoding="utf-8"))
