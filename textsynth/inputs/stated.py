@@ -26,7 +26,7 @@ _LIST = r"(?:, |,? and |; |\n- )"  # between facts of one field
 _FIRST, _BETWEEN, _LAST = 2, 3, 9  # most times such words of the model's own, before, between and after the facts
 _OPEN = ("age", "sex", "date")  # kinds that any words may stand before
 _PLAIN = ("", "phrase")  # kinds of which a value is stated as it stands
-_SHARED, _COVERED, _LEADS = 3, 0.9, 24  # examples that share a lead-in, their share of all examples, and most of them
+_SHARED, _COVERED, _LEADS = 3, 0.6, 24  # examples that share a lead-in, their share of all examples, and most of them
 _SAY = r"(?: of| was| is| at|:)? "
 _SEXES = {"female": ("woman", "female", "girl"), "male": ("man", "male", "boy")}
 _SEXED = r"(?:wo)?man |(?:fe)?male |girl |boy "
@@ -108,32 +108,37 @@ def habits_of(
     """How the examples' texts state fields: in a new text each fact is said to be what it is, and where it belongs.
 
     The one to five words right before a field, such as `diagnosis is` or `Allergies:`, where several examples share
-    them and few have others; and how many words stand before those, in nine examples of ten.
+    each and most have one; and how many words stand before those, in nine examples of ten.
     """
-    texts = [str(one.get(text) or "") for one in examples]
-    places = [_places(names, said, one, kinds) for said, one in zip(texts, examples, strict=True)]
-    leads, free = {}, defaultdict(list)
-    for name in names:
-        before = [said[: found[name][0]] for said, found in zip(texts, places, strict=True) if name in found]
-        leads[name] = [] if kinds.get(name) in _OPEN else _leads(before)
-    for said, found in zip(texts, places, strict=True):
-        at = 0
-        for name, (start, end) in sorted(found.items(), key=lambda one: one[1]):
-            lead = max((len(lead) for lead in leads[name] if said[:start].endswith(lead)), default=0)
-            free[name].append(len(re.findall(r"[\w'-]+", said[at : start - lead])))
+    before: dict[str, list[str]] = defaultdict(list)  # what stands between a field and the one before it
+    for one in examples:
+        said, at = str(one.get(text) or ""), 0
+        places = _places(names, said, one, kinds)
+        for name, (start, end) in sorted(places.items(), key=lambda place: place[1]):
+            before[name].append(said[at:start])
             at = max(at, end)
-        free[AFTER] += [len(re.findall(r"[\w'-]+", said[at:]))] if found else []
-    return {n: Habit(leads.get(n, ()), sorted(some)[int(0.9 * (len(some) - 1))]) for n, some in free.items() if some}
+        before[AFTER] += [said[at:]] if places else []
+    leads = {n: [] if n == AFTER or kinds.get(n) in _OPEN else _leads(some) for n, some in before.items()}
+    return {name: Habit(leads[name], _ninth(leads[name], some)) for name, some in before.items() if some}
+
+
+def _ninth(leads: Sequence[str], texts: Sequence[str]) -> int:
+    """The words that stand before lead-ins in texts that end with them: as many as nine of ten have, or fewer."""
+    bare = [text[: len(text) - max((len(one) for one in leads if text.endswith(one)), default=0)] for text in texts]
+    return sorted(len(re.findall(r"[\w'-]+", text)) for text in bare)[int(0.9 * (len(texts) - 1))]
 
 
 def _places(names: Sequence[str], said: str, row: Mapping[str, Json], kinds: Mapping[str, str]) -> dict[str, Any]:
     """Where a text states each field: the characters from its first fact to its last."""
-    found = {n: [m for f in _forms(n, row.get(n), kinds.get(n, "")) if (m := re.search(f, said))] for n in names}
+    found = {
+        n: [m for f in _forms(n, row.get(n), kinds.get(n, "")) if (m := re.search(rf"(?<!\w)(?:{f})(?!\w)", said))]
+        for n in names
+    }
     return {n: (min(m.start() for m in some), max(m.end() for m in some)) for n, some in found.items() if some}
 
 
 def _leads(before: Sequence[str]) -> list[str]:
-    """The last words of texts that several share; none where they do not cover most of the texts."""
+    """The last words of texts that several share; none where they do not stand in most of the texts."""
     leads = Counter(found[0] for words in before if (found := _LEAD.search(words)))
     for _ in range(4):  # what few share is shortened from its beginning
         leads, longer = Counter[str](), leads
