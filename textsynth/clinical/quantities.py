@@ -58,7 +58,7 @@ _ROLES = (
         re.IGNORECASE)),
     ("discharged", re.compile(
         r"\b(?:discharged?|(?:go(?:es|ing)?|went|sent|returned|left(?: for)?) home|released|"
-        r"stay(?:ed|ing)?\b[^.;]{0,30}\b(?:until|till|through)|left (?:the|our) hospital|"
+        r"stay(?:ed|ing)?\b[^.;]{0,30}\b(?:until|till|through)|left (?:(?:the|our) hospital|(?=on\b))|and ended|"
         r"d/c|dc(?:'d)?|dispo)\b",
         re.IGNORECASE)),
     ("seen", re.compile(r"\b(?:seen|visit|date of service|encounter|evaluated|presented|came)\b", re.IGNORECASE)),
@@ -139,7 +139,7 @@ def dates(text: str) -> Iterator[Mention]:
             value = date(year, int(month), int(parts["d"])).isoformat()
         except ValueError:
             continue
-        before = text[max(0, found.start() - 60) : found.start()]
+        before = text[max(last.end, found.start() - 60) : found.start()]
         before = re.split(r"[.;\n]\s|\d{4}\b", before)[-1]
         places = [(max((m.end() for m in pattern.finditer(before)), default=-1), role) for role, pattern in _ROLES]
         at, role = max(places)

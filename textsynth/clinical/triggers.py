@@ -88,8 +88,8 @@ BEFORE: tuple[tuple[Status, re.Pattern[str]], ...] = (
         (?:warned|counsell?ed|advised|cautioned) (?:about|of|on|regarding)
         educat(?:ed|ion) (?:about|on|regarding)|(?:vaccin\w+|immuni[sz]\w+|protect\w*) (?:for|against)
         (?:for|if|any|have|report) (?:any |new )?(?:signs?|symptoms?) of|candidate for|may (?:need|require)
-        (?:review|discuss|explain|taught|teach|went over|recogni[sz]e|know)\w*(?: \w+){0,3} (?:signs?|symptoms?|dangers)
-    (?:signs?|symptoms?) of|(?:(?:please|to|should|must|will) report|report any|to prevent)
+        (?:review|discuss|explain|taught|teach|went over|know)\w*(?: \w+){0,5} (?:signs?|symptoms?|dangers) of
+        (?:(?:please|to|should|must|will) report|report any|to prevent)
     (?:side|adverse) effects? (?:\w+ )?(?:such as|like|includ\w+)|should (?:any|an?|new)
     (?:asked? (?:me |us )?|read |questions? |information |curious )about(?! (?:her|his))|handout (?:on|about)|afraid of
     would benefit from|whether (?:or not )?(?:she|he|the patient|patient|pt|there|this|that|it|these|they)\b
@@ -122,7 +122,7 @@ BEFORE: tuple[tuple[Status, re.Pattern[str]], ...] = (
         (?:do|does|did)(?: not|n't) (?:\w+ )?(?:think|believe|feel|suspect)(?: that)?(?: (?:she|he|this|it|there|the
         patient))?(?: (?:has|had|is|was|represents?))?
         pertinent negatives(?: include)?|failed|stop(?:s|ping)? (?:taking|using)|stop(?: |:)
-        nothing (?:(?:to|that) (?:suggest|indicate|support|point to|show)s?|suggest\w+(?: of)?|for)
+        nothing (?:point(?:s|ed|ing)? to|(?:to|that) (?:suggest|indicate|support|show)s?|suggest\w+(?: of)?|for)
         intolerant (?:of|to)|not tolerate|avoid(?:s|ing|ed)?|(?:gave|given) up|instead of|in (?:place|lieu) of
         (?:switched|changed|transitioned|converted) (?:\w+ ){0,2}from(?! [xX]+\b[^.;]{0,25}\bto\b)|(?:un
         in)able to tolerate
