@@ -42,6 +42,7 @@ def said(text: str, kind: str, status: str = "present") -> list[object]:
         ("Temp 98 F, 72 bpm", []),
         ("Her mother is 81 years old.", []),
         ("diagnosed at age 45", []),
+        ("She had pneumonia at age 10.", []),
         ("150 mg daily", []),
     ],
 )
@@ -75,6 +76,10 @@ def test_sexes(text: str, sexes: set[str]) -> None:
         ("Discharge date March 3rd, 2020", [("discharged", "2020-03-03")]),
         ("On 14-Mar-2019 she fell.", [("", "2019-03-14")]),
         ("BP 130/80 on 13/45/2019", []),
+        ("She was released home with family on 03/17/2019.", [("discharged", "2019-03-17")]),
+        ("His hospital stay was from 3/14/2019 to Sunday, 3/17/2019.",
+         [("admitted", "2019-03-14"), ("discharged", "2019-03-17")]),
+        ("Hospitalized between 3/14/2019 and 3/17/2019.", [("admitted", "2019-03-14"), ("discharged", "2019-03-17")]),
     ],
 )  # fmt: skip
 def test_dates(text: str, found: list[tuple[str, str]]) -> None:
@@ -99,6 +104,9 @@ def test_dates(text: str, found: list[tuple[str, str]]) -> None:
         ("Call for any temperature of 100.4 F or higher.", {}),
         ("Magnesium 400 mg daily", {}),
         ("She used to weigh 204 lb.", {}),
+        ("At an outside clinic in 2009, her glucose was 162.", {}),
+        ("In 2009 her A1c was 9.1%; now the A1c is 7.2%", {"hemoglobin a1c": 7.2}),
+        ("Her highest A1c was 11.2%.", {}),
         ("Baseline creatinine 1.9; now the creatinine is 1.4", {"creatinine": 1.4}),
     ],
 )
@@ -158,6 +166,24 @@ def test_measurements(text: str, found: dict[str, float]) -> None:
         ("torn meniscus in the knee", ["tear of meniscus of knee"]),
         ("vitamin B12 deficiency", ["vitamin b12 deficiency"]),
         ("acute MI", ["myocardial infarction"]),
+        ("Gout was on our list of possibilities.", []),
+        ("We thought about gout, although it seems improbable.", []),
+        ("We cannot yet say whether she has gout.", []),
+        ("Gout and pseudogout remain possible but are less likely.", []),
+        ("Asthma is likely due to allergies.", ["asthma"]),
+        ("We do not think she has lupus.", []),
+        ("Findings are not typical of gout.", []),
+        ("He does not complain of tinnitus.", []),
+        ("There was nothing to indicate gout.", []),
+        ("Preventive measures against bedsores were used.", []),
+        ("Warning signs such as seizures were discussed.", []),
+        ("Handout on lupus was given.", []),
+        ("As a teenager, he had pneumonia.", []),
+        ("She was diagnosed with gout in 2009.", ["gout"]),
+        ("She was diagnosed with gout in 2009, since resolved.", []),
+        ("Lupus affected her mother.", []),
+        ("acute pharyngitis of viral cause", ["acute viral pharyngitis"]),
+        ("dementia due to Alzheimer's disease", ["alzheimer's disease"]),
     ],
 )
 def test_problems_of_the_patient_now(text: str, present: list[str]) -> None:
@@ -182,6 +208,11 @@ def test_problems_of_the_patient_now(text: str, present: list[str]) -> None:
         ("allergic to sulfa drugs", []),
         ("newly on zolvapril 5 mg", [("zolvapril", 5.0, "mg")]),
         ("aspirin", [("aspirin", None, "")]),
+        ("She had side effects on warfarin, so it was stopped.", []),
+        ("Please remove warfarin from her medication list.", []),
+        ("Warfarin made him bleed, so he stopped taking it.", []),
+        ("Warfarin (stopped)", []),
+        ("She was switched from lisinopril to losartan 50 mg.", [("losartan", 50.0, "mg")]),
         ("aspirin 81 mg, no known allergies", [("aspirin", 81.0, "mg")]),
     ],
 )
@@ -201,6 +232,7 @@ def test_drugs_taken_now_with_their_doses(text: str, found: list[tuple[str, floa
         ("Has allergic reactions to codeine.", ["codeine"]),
         ("Cannot have codeine because of allergy.", ["codeine"]),
         ("an allergy to molds and soy", ["mold", "soy"]),
+        ("Allergies: pollen from grass", ["grass pollen"]),
         ("She takes penicillin.", []),
     ],
 )

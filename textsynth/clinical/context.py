@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from textsynth.clinical import triggers
+from textsynth.clinical import headings, triggers
 from textsynth.clinical.mentions import Status
 
 _PAST_REACH = 5  # words from "prior" or "s/p" to what is past
@@ -52,14 +52,16 @@ class Context:
     def status(self, start: int, end: int) -> Status:
         """What is said of the words from `start` to `end`: of the strongest trigger that holds for them."""
         sentence = self.sentence(start)
-        if sentence.section in triggers.OF_SECTION:
-            return triggers.OF_SECTION[sentence.section]
+        if sentence.section in headings.OF_SECTION:
+            return headings.OF_SECTION[sentence.section]
         before, after = self.plain[sentence.start : start], self.plain[end : sentence.end]
         if sign := triggers.SIGN.search(before):
             return "negated" if sign[1] else "possible"
         for status, trigger in triggers.BEFORE:
             if _holds_before(status, trigger, before):
                 return status
+        if triggers.DIAGNOSED.search(before):
+            after = triggers.ITS_YEAR.sub(r"\1", after)
         return next((status for status, trigger in triggers.AFTER if trigger.search(after)), "present")
 
 
@@ -86,14 +88,14 @@ def _holds_before(status: Status, trigger: re.Pattern[str], before: str) -> bool
 def _sentences(text: str) -> Iterator[Sentence]:
     """Each with its section, which lasts for its line, and for what is listed or stands alone below its heading."""
     section, start, headed, alone, mark = "", 0, False, False, ""
-    for end in [match.end() for match in triggers.END.finditer(text)] + [len(text)]:
+    for end in [match.end() for match in headings.END.finditer(text)] + [len(text)]:
         piece = text[start:end]
         if not piece.strip():
             continue
-        heading = triggers.HEADING.match(piece)
+        heading = headings.HEADING.match(piece)
         name = heading[1].strip() if heading else ""
-        if triggers.HEADING_IN_CAPITALS.match(name) or triggers.KNOWN_HEADING.match(name):
-            section = next((kind for kind, pattern in triggers.SECTIONS.items() if pattern.search(name)), "")
+        if headings.HEADING_IN_CAPITALS.match(name) or headings.KNOWN_HEADING.match(name):
+            section = next((kind for kind, pattern in headings.SECTIONS.items() if pattern.search(name)), "")
             alone, mark = piece.rstrip().endswith(":"), _mark(piece)
         elif section and not headed and not _goes_on(text[:start], piece, section, alone, mark):
             section = ""
@@ -108,17 +110,17 @@ def _goes_on(before: str, piece: str, section: str, alone: bool, mark: str) -> b
     Args:
         alone: its heading stands on a line of its own; mark: of the list that the heading is an item of, if any.
     """
-    if triggers.GOES_ON[section].search(piece):
+    if headings.GOES_ON[section].search(piece):
         return True
     gap = before[len(before.rstrip()) :] + piece[: len(piece) - len(piece.lstrip())]
     if "\n\n" in gap or re.match(rf"\s*(?:[-*•]\s*)?{triggers.PATIENT}\b", piece, re.IGNORECASE):
         return False
     if "\n" in gap and _mark(piece):
         return _mark(piece) != mark
-    return (alone or "\n" not in gap) and not triggers.HAS_A_VERB.search(piece)
+    return (alone or "\n" not in gap) and not headings.HAS_A_VERB.search(piece)
 
 
 def _mark(piece: str) -> str:
     """The mark of a list's item: "-" or the end of its number."""
-    found = triggers.BULLET.match(piece)
+    found = headings.BULLET.match(piece)
     return (found[1] or found[2]) if found else ""

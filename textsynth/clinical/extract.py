@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from textsynth.clinical.context import Context
+from textsynth.clinical.headings import MIXED
 from textsynth.clinical.mentions import Kind, Mention
 from textsynth.clinical.names import SIDE_OF
 from textsynth.clinical.quantities import ages, dates, doses, measurements
-from textsynth.clinical.triggers import MIXED, RELATIVE
+from textsynth.clinical.triggers import RELATIVE
 from textsynth.clinical.vocabulary import Term, Vocabulary
 
 _SEXES = re.compile(
@@ -56,13 +57,26 @@ _NOT_TAKEN = re.compile(  # digoxin level, vitamin B12 deficiency
 )
 _RELATIVES_AGE = re.compile(rf"[ ,-]{{1,2}}(?:\w+ )?{RELATIVE}\b(?! of)", re.IGNORECASE)
 _EARLIER = re.compile(
-    r"\b(?:(?:down|up) from|before (?:treatment|admission)|last \w+|goal|target|baseline|previous(?:ly)?|prior|"
+    r"\b(?:(?:down|up) from|before (?:(?:her|his|the) )?(?:treatment|admission|surgery|"
+    r"therapy|operation|procedure|illness|dialysis)|last \w+|goal|target|baseline|previous(?:ly)?|prior|"
     r"peak(?:ed)?|nadir|in (?:19|20)\d\d|(?:years?|months?|weeks?|days?|decades?) (?:ago|back|earlier|prior)|yesterday|"
-    r"(?:under|below|above|(?<!\d )(?<!systolic )over|"
+    r"had been|(?:under|below|above|(?<!\d )(?<!systolic )over|"
     r"(?:less|lower|greater|higher|more|better) than|at (?:least|most)|between)(?: or equal to)?(?= \d)|historically|"
     r"used to (?:be|run)|ideally|should be)\b",
     re.IGNORECASE,
 )
+_EARLIER_YEAR = re.compile(  # in 2009, at an outside clinic, her glucose was 162
+    r"(?:\b(?:in|during|from|around|circa|through) (?:the )?(?:\w+ )?(?:of )?(?:19|20)\d\d\b(?![-/])"
+    r"|\b(?:19|20)\d\d (?:(?:labs?|values?|results?|records?)\b|$)"
+    r"|\bwhen (?:she|he|the patient) was first|\bold records"
+    r"|\b(?:stay|remain|be|keep|is|goes|gets|rises|falls|drops) (?:under|below|above|over) $)"
+    r"(?!.*\b(?:now|today|current(?:ly)?|this|admi\w+|discharge\w*|hospitali\w+|recent|latest|present\w*)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+_WITH_KIN = re.compile(  # released home with family on March 3, 2020
+    rf"\b(?:with|to|by|under|into|in|from)(?: the)?(?: care of)? (?:[\w']+ ){{0,2}}{RELATIVE}\b(?:'s?)?", re.IGNORECASE
+)
+_KIN = re.compile(rf"\b{RELATIVE}\b", re.IGNORECASE)
 _SIDE = re.compile(
     r"\b(left|right|bilateral(?:ly)?|both)\b(?! (?:away|now|side of the bed|lateral decubitus))", re.IGNORECASE
 )
@@ -90,8 +104,13 @@ def _in_context(context: Context, mention: Mention) -> Mention:
     status = context.status(mention.start, mention.end)
     if mention.kind == "age" and _RELATIVES_AGE.match(context.text[mention.end :]):
         status = "family"
-    if mention.kind in ("vital", "lab") and _EARLIER.search(context.text[mention.start : mention.end]):
+    before = context.text[context.sentence(mention.start).start : mention.start]
+    if mention.kind in ("vital", "lab") and (
+        _EARLIER.search(context.text[mention.start : mention.end]) or _EARLIER_YEAR.search(before)
+    ):
         status = "past"
+    if mention.kind == "date" and status == "family" and not _KIN.search(_WITH_KIN.sub("", before)):
+        status = "present"
     if status in ("negated", "possible") or (status == "conditional" and mention.kind in ("age", "date")):
         status = "present"
     return mention if mention.status != "present" else replace(mention, status=status)

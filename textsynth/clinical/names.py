@@ -30,6 +30,8 @@ _CAUSES = (  # of neuropathy due to diabetes
     ("associated", "with"), ("related", "to"), ("resulting", "from"), ("in", "setting", "of"), ("attributed", "to"),
     ("as", "result", "of"),
 )  # fmt: skip
+_CAUSAL = frozenset({"bacterial", "viral", "fungal", "allergic"})
+_ORIGINS = ("cause", "origin", "etiology", "aetiology", "nature", "type")  # pharyngitis of viral cause
 _CAUSED = ("related", "associated", "induced")  # diabetes-related neuropathy
 _KINDS = frozenset({  # that are said of a place: sinus infection, infection of the sinuses
     "infection", "inflammation", "fracture", "tear", "sprain", "strain", "cancer", "laceration", "contusion",
@@ -64,6 +66,8 @@ def variants_of(kind: str, name: str) -> Iterator[Words]:
     words = words_of(name)
     if kind == "allergy":  # "allergy to peanuts", "peanut allergy", "peanuts"
         words = tuple(w for w in words if w not in ("allergy", "to", "allergic", "animal", "product")) or words
+        if len(words) == 2 and words[1] in ("pollen", "dander", "venom", "sting", "hair", "milk", "spore"):
+            yield from ((words[1], link, words[0]) for link in ("from", "of"))  # pollen from grass
     yield words
     if kind == "medication" and (bare := tuple(w for w in words if w not in _SALTS)) and bare != words:
         yield bare
@@ -84,6 +88,9 @@ def _turned(words: Words) -> Iterator[Words]:
         leading = next((n for n, word in enumerate(words) if word not in ADJECTIVES), 0)
         if leading < len(words) - 1:
             several.append((*words[:leading], words[-1], "of", *words[leading:-1]))
+    for word in set(words[:2]) & _CAUSAL if len(words) > 1 else ():
+        rest = tuple(one for one in words if one != word)
+        several += [(*rest, "of", word, origin) for origin in _ORIGINS] + [(*rest, word, "in", "origin")]
     for cause in _CAUSES:
         at = next((n for n in range(1, len(words)) if words[n : n + len(cause)] == cause), 0)
         if what := words[:at]:

@@ -36,7 +36,8 @@ _AGES = re.compile(
 _HOT = re.compile(r"\bt(?:emp\w*|max)?\W{0,2}(?:of |was |is )?$", re.IGNORECASE)
 _ONSET = re.compile(
     r"\b(?:diagnosed|died|dead|deceased|death|began|onset|started|starting|since|until|passed(?: away)?|"
-    r"menarche|menopause|quit|stopped|retired)\b[^.;,]{0,20}$",
+    r"menarche|menopause|quit|stopped|retired)\b[^.;,]{0,20}$"
+    r"|\b(?:had|developed|suffered|experienced|underwent)\b[^.;,]{0,30}\bat (?:the )?$",
     re.IGNORECASE,
 )
 _MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
@@ -50,11 +51,14 @@ _DATES = re.compile(
 )
 _ROLES = (
     ("admitted", re.compile(
-        r"\b(?:admi(?:t|tted|ssion)|hospitali[sz](?:ed|ation)|came (?:in)?to (?:the|our) hospital|inpatient stay|"
-        r"adm)\b",
+        r"\b(?:admi(?:t|tted|ssion)|hospitali[sz](?:ed|ation)|came (?:in)?to (?:the|our) hospital|"
+        r"inpatient (?:stay|dates?|from)|arriv(?:ed|al)|entered (?:the|our) hospital|"
+        r"(?:hospital stay|stay|in (?:the|our|this) (?:hospital|facility|unit|icu))"
+        r"(?=:? ?(?:(?:was|ran|lasted|spanned|extended|went) )?(?:from|between|began|since|:))|adm)\b",
         re.IGNORECASE)),
     ("discharged", re.compile(
-        r"\b(?:discharged?|(?:went|sent|returned|left for) home|released|left (?:the|our) hospital|"
+        r"\b(?:discharged?|(?:go(?:es|ing)?|went|sent|returned|left(?: for)?) home|released|"
+        r"stay(?:ed|ing)?\b[^.;]{0,30}\b(?:until|till|through)|left (?:(?:the|our) hospital|(?=on\b))|and ended|"
         r"d/c|dc(?:'d)?|dispo)\b",
         re.IGNORECASE)),
     ("seen", re.compile(r"\b(?:seen|visit|date of service|encounter|evaluated|presented|came)\b", re.IGNORECASE)),
@@ -98,7 +102,12 @@ _BEFORE = re.compile(
     r"(?: of)? (?:[\w-]+ \()?$",
     re.IGNORECASE,
 )
-_TO = re.compile(r"^\s*(?:to|through|thru|until|till|-|–)\s*(?:the\s)?$", re.IGNORECASE)
+_TO = re.compile(
+    r"^,?\s*(?:(?:up )?to|through|thru|until|till|-|–|—)\s*(?:the\s)?"
+    r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s*)?$",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(r"\bbetween (?:\w+,? )?$", re.IGNORECASE)
 _DOSE_REACH = 60  # characters from a drug to its dose
 
 
@@ -130,11 +139,12 @@ def dates(text: str) -> Iterator[Mention]:
             value = date(year, int(month), int(parts["d"])).isoformat()
         except ValueError:
             continue
-        before = text[max(0, found.start() - 60) : found.start()]
+        before = text[max(last.end, found.start() - 60) : found.start()]
         before = re.split(r"[.;\n]\s|\d{4}\b", before)[-1]
         places = [(max((m.end() for m in pattern.finditer(before)), default=-1), role) for role, pattern in _ROLES]
         at, role = max(places)
-        if last.name == "admitted" and _TO.match(text[last.end : found.start()]):
+        between = text[max(0, last.start - 30) : last.start] if text[last.end : found.start()].strip() == "and" else ""
+        if last.name == "admitted" and (_TO.match(text[last.end : found.start()]) or _BETWEEN.search(between)):
             at, role = 0, "discharged"
         last = Mention("date", role if at >= 0 else "", found.start(), found.end(), value)
         yield last
