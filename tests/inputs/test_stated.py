@@ -145,6 +145,14 @@ def test_what_comes_first_of_several_fields_has_the_room_that_any_of_them_has() 
     assert not re.search(form["pattern"], "A 54-year-old. Testing shows sign x. He came. The diagnosis is gout.")
 
 
+def test_words_are_not_joined() -> None:
+    stated = pattern(names=["age"])
+    assert re.search(stated, "A 54-year-old had an MRI and an X-ray.")
+    assert not re.search(stated, "A 54-year-old had brainMRI.") and not re.search(
+        stated, "A 54-year-old had theSecondDay."
+    )
+
+
 def test_a_field_without_values_is_named() -> None:
     stated = pattern({"age": 54, "labs": []}, ["age", "labs"])
     assert re.search(stated, "A 54-year-old. Labs: none.") and not re.search(

@@ -17,10 +17,11 @@ from textsynth.clinical.units import unit_of
 from textsynth.inputs.bounds import pattern_width
 from textsynth.records import Json
 
-_LETTERS, _APART = r"[A-Za-z'-]", r"[,;:.]?[ \n]"  # of the model's words, and what may stand before a fact
+_APART = r"[,;:.]?[ \n]"  # what may stand before a fact
 _NEXT = r"(?:[,;:]?[ \n][A-Za-z]|[.][ \n][A-Z])"  # up to a word's first letter: a sentence begins with a capital
-_LONG = f"(?:{_NEXT}{_LETTERS}{{0,15}})?"
-_WORDS = ((f"(?:{_NEXT}{_LETTERS}{{0,6}}){{0,2}}{_LONG}", 36), (_LONG, 18))  # three of the model's, or one; their width
+_REST = r"(?:[a-z'-]{0,%d}|[A-Z]{1,4})"  # of a word: MRI, but no two in one, where a model has no room for a space
+_LONG = f"(?:{_NEXT}{_REST % 15})?"
+_WORDS = ((f"(?:{_NEXT}{_REST % 6}){{0,2}}{_LONG}", 36), (_LONG, 18))  # three of the model's, or one; their width
 _OPENING = 18  # most characters of a text's first word and what stands around it
 _LIST = r"(?:, |,? and |; |\n- )"  # between facts of one field
 _FIRST, _BETWEEN, _LAST = 2, 3, 9  # most times such words of the model's own, before, between and after the facts
@@ -79,7 +80,7 @@ def stating(
             for group, some in zip(groups, between, strict=True):
                 facts = [(gap, told[n], known[n].leads) for n, gap in zip(group, some, strict=True)]
                 body += _any_order(facts, words, max(some) if body else -1)
-            opening = f"(?:[A-Z]{_LETTERS}{{0,13}}(?:{words}){{0,{first}}}{_APART})?"
+            opening = f"(?:[A-Z]{_REST % 13}(?:{words}){{0,{first}}}{_APART})?"
             return {"type": "string", "pattern": f"^{opening}{body}(?:{words}){{0,{last}}}[.]$"}
     return None
 
