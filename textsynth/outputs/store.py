@@ -74,16 +74,15 @@ class Store:
         self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", [(key, _json(value))])
 
     def add_requests(self, requests: Iterable[tuple[str, Request]]) -> None:
-        """Keep requests, each with its record's id. A message is stored once, however many requests share it."""
-        rows = []
-        keys: dict[str, str] = {}  # by text: requests made together share most of their turns, so few are hashed
+        """Keep requests, each with its record's id: a message once, however many share it; a schema by its hash."""
+        rows, keys, forms = [], dict[str, str](), dict[str, str]()  # requests share most of these, so few are hashed
 
-        def key_of(text: str) -> str:
-            return keys.get(text) or keys.setdefault(text, content_hash(text))
+        def key_of(text: str, known: dict[str, str]) -> str:
+            return known.get(text) or known.setdefault(text, content_hash(text))
 
         for record_id, r in requests:
-            turns = [[message["role"], key_of(message["content"])] for message in r.messages]
-            schema = None if r.schema is None else key_of(_json(r.schema))
+            turns = [[message["role"], key_of(message["content"], keys)] for message in r.messages]
+            schema = None if r.schema is None else key_of(_json(r.schema), forms)
             sampling, seed_ids, attributes = _json(dict(r.sampling)), _json(list(r.seed_ids)), _json(dict(r.attributes))
             place = (r.id, record_id, r.round, r.step)
             rows.append((*place, _json(turns), schema, sampling, r.rng_seed, seed_ids, attributes))
