@@ -30,6 +30,7 @@ _PLAIN = ("", "phrase")  # kinds of which a value is stated as it stands
 _SHARED, _COVERED, _LEADS = 3, 0.6, 24  # examples that share a lead-in, their share of all examples, and most of them
 _SAY = r"(?: of| was| is| at|:)? "
 _SEXES = {"female": ("woman", "female", "girl"), "male": ("man", "male", "boy")}
+_EMPTY = ("a ", "an ", "the ", "and ", "or ")  # lead-ins that do not say what a field is
 _SEXED = r"(?:wo)?man |(?:fe)?male |girl |boy "
 _LEAD = re.compile(rf"(?:(?<!\S)(?!{_SEXED})[A-Za-z'-]+ ){{0,4}}(?<!\S)[A-Za-z'-]+:? $")  # a sex is a fact itself
 _UNITS = {"cel": "(?: C| ?°C)", "/min": "(?:/min| bpm| per minute)", "%": "%"}
@@ -145,7 +146,7 @@ def _leads(before: Sequence[str]) -> list[str]:
         leads, longer = Counter[str](), leads
         for lead, count in longer.items():
             leads[lead if count >= _SHARED else lead.split(" ", 1)[-1] or lead] += count
-    kept = {lead: count for lead, count in leads.most_common(_LEADS) if count >= _SHARED}
+    kept = {lead: n for lead, n in leads.most_common(_LEADS) if n >= _SHARED and lead not in _EMPTY}
     return sorted(kept) if kept and sum(kept.values()) >= _COVERED * len(before) else []
 
 
