@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from textsynth.checks import check_step_rules, check_working, kinds_in
@@ -22,6 +23,8 @@ from textsynth.job import EngineSpec, FieldSpec, Job, StepSpec
 from textsynth.metrics.judges import judges_of
 from textsynth.records import Seed, canonical_json
 from textsynth.wording import nearest, shown
+
+_LOOKED_AT = 400  # examples in whose texts facts are looked for, a millisecond or two each
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Step:
     @cached_property
     def habits(self) -> Mapping[str, Habit]:
         """How the examples state the fields that its text states."""
-        rows = [seed.data for seed in self.pool.values()]
+        rows = [seed.data for seed in islice(self.pool.values(), _LOOKED_AT)]
         return habits_of(flat(self.spec.states), self.stating or "", rows, self.kinds)
 
     def stated(self, known: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -1,7 +1,8 @@
 """Facts that the grammar makes a text state: in an order, word for word, with the model's own words between them.
 
 A small model leaves facts out, and alters numbers. Here the text of each record is held to a pattern of its own: its
-facts one after another, and between them words without a digit. So what the model chooses is how it is said.
+facts one after another, each behind words that stand before such facts in the examples, and between them no more words
+than there, without a digit. So what the model chooses is how it is said.
 """
 
 from __future__ import annotations
