@@ -93,7 +93,8 @@ def verdict(numbers: Numbers, meta: Mapping[str, Any]) -> dict[str, Any]:
         parts = [f"{count:,} as {kind}" for kind, count in numbers["identifiers"]["flagged"].items()]
         lines.append(f"What looks like an identifier in the records that passed, and is no seed's: {_listed(parts)}.")
     if numbers["surplus"]:
-        lines.append(f"{numbers['surplus']:,} more passed every filter but were not needed.")
+        verb = "was" if numbers["surplus"] == 1 else "were"
+        lines.append(f"{numbers['surplus']:,} more passed every filter but {verb} not needed.")
     return {
         "headline": f"{numbers['accepted']:,} of {numbers['completed' if given else 'target']:,} records accepted",
         "status": _STATUS.get(numbers["status"]),
