@@ -75,7 +75,7 @@ def test_a_run_killed_again_and_again_ends_in_the_files_of_an_unbroken_one(
     monkeypatch.setattr("textsynth.pipeline.TextEncoder", BagOfWords)
     unbroken = tiny_job(tmp_path / "a", **changes)
     run_job(unbroken, tmp_path / "a/run", engine=ScriptedEngine(broken=0.3))
-    folder, rng, again = tmp_path / "b", random.Random(4), 0
+    folder, rng = tmp_path / "b", random.Random(4)
     tiny_job(folder, **changes)
     for number in range(5):
         kept = committed(folder / "run")
@@ -84,13 +84,14 @@ def test_a_run_killed_again_and_again_ends_in_the_files_of_an_unbroken_one(
             enough = rng.randrange(1, 14) if changes is CHANGES else rng.randrange(12, 40)  # loading faiss takes longer
             while len(asked(folder, number)) < enough and process.poll() is None:
                 time.sleep(0.005)
+            while number % 2 == 0 and committed(folder / "run") <= kept and process.poll() is None:
+                time.sleep(0.005)  # however fast the machine is, two sittings get far enough to leave something
             time.sleep(rng.random() * 0.05)
             process.send_signal(signal.SIGKILL)
         code = process.wait(60)
         assert code == (-signal.SIGKILL if number < 4 else 0)
         assert not kept & set(asked(folder, number))  # nothing that was committed is asked again
-        again += bool(kept)
-    assert again >= 2  # sittings that found something to go on with
+        assert kept or number == 0  # there was something to go on with
     assert contents(folder / "run") == contents(tmp_path / "a/run")
     with Store(folder / "run", write=False) as broken, Store(tmp_path / "a/run", write=False) as whole:
         assert broken.totals() == whole.totals()
