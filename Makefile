@@ -42,8 +42,9 @@ demo: install ## make synthetic clinical notes with the embedded model; run agai
 	printf '\nReport:  %s\nRecords: %s\n' "$(CURDIR)/demo/run/report.html" "$(CURDIR)/demo/run/accepted.jsonl"; \
 	exit $$code
 
+# One process a core, up to four: each loads the models for itself, and computes on one thread.
 test: install ## run the whole default test suite
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 # The CPU build of vLLM asks for a build of torch that the package index may not have, and for torchvision and others
 # that it does not need: torch comes first, with all it needs, and everything else exactly as listed.
