@@ -5,8 +5,8 @@ or with `--near` one is, and the others are those whose names are nearest to its
 tell apart. The job makes `--made` texts an intent with the embedded model, and what its gates accept trains MiniLM with
 logistic regression. The test rows are real ones that no step saw. Beside it: trained on the seeds, on the seeds copied
 as often (an anchor that adds nothing), on synthetic rows and seeds, on those of them whose label a classifier of all
-other real rows gives too (the most that any filter of labels could do), and on as many real rows. Macro-F1 with its
-bootstrap interval, and the gain over the seeds with that of the pairs; it reads ../shared/data.
+other real rows gives too (what a perfect filter behind the gates would leave), and on as many real rows.
+Macro-F1 with its bootstrap interval, and the gain over the seeds with that of the pairs; it reads ../shared/data.
 """
 
 from __future__ import annotations
@@ -105,10 +105,8 @@ def main(name: str, intents: int, made: int, out: Path, near: bool) -> None:
         "accepted": result.accepted,
         "refused": dict(result.counts),
     }
-    said, truth = (
-        {which: labels(encoder, some, test) for which, some in sets.items()},
-        np.array([row[1] for row in test]),
-    )
+    truth = np.array([label for _, label in test])
+    said = {which: labels(encoder, some, test) for which, some in sets.items()}
     told |= {which: {"rows": len(sets[which]), **macro_f1(said[which], truth)} for which in sets}
     told["gain_over_seeds"] = macro_f1(said["synthetic_and_seeds"], truth, less=said["seeds"])
     told["test_rows"] = len(test)

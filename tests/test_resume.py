@@ -20,7 +20,7 @@ from textsynth.outputs.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 CHANGES: dict[str, Any] = {
-    "plan": {"target": 40, "round": 8},
+    "plan": {"target": 60, "round": 8},
     "steps": [{"prompt": "./tiny.j2", "few_shot": 2, "retry": 1}],
     "filters": [{"type": "schema"}, {"type": "dedup", "near": 0.5}],
     "fields": {"topic": {"source": "sampled"}, "color": {"source": "sampled"}, "size": {"source": "sampled"}},
